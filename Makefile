@@ -1,0 +1,97 @@
+# railiance-cluster: `make` lists what there is. Logic lives in build/ and tests/.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BUN := node_modules/.bin/bun
+SETUP := node_modules/.setup
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json package-lock.json build/build.ts build/compile.ts
+PROGRAM := dist/railiance-cluster
+INSTALL_DIR ?= /opt/railiance/bin
+INSTALLED := $(INSTALL_DIR)/railiance-cluster
+# Flags for the program: make backup ARGS='--dir /media/usb'
+ARGS ?=
+
+# The installed executable, then the one built here. A server has neither npm nor a registry.
+EXECUTABLE := $(firstword $(wildcard $(INSTALLED) $(PROGRAM)))
+
+##@ On a server
+.PHONY: backup restore verify list
+backup: executable ## write an encrypted backup of this K3s server
+	@$(or $(EXECUTABLE),$(PROGRAM)) backup $(ARGS)
+
+restore: executable ## bring the newest backup back (shows a plan and asks)
+	@$(or $(EXECUTABLE),$(PROGRAM)) restore $(ARGS)
+
+verify: executable ## prove the newest backup whole (all: ARGS=--all)
+	@$(or $(EXECUTABLE),$(PROGRAM)) verify $(ARGS)
+
+list: executable ## list the backups on this host
+	@$(or $(EXECUTABLE),$(PROGRAM)) list $(ARGS)
+
+.PHONY: install
+install: executable ## copy the executable to /opt/railiance/bin
+	@build/install.sh $(PROGRAM) $(INSTALLED)
+
+##@ Try it
+.PHONY: demo lab lab-build
+demo: $(PROGRAM) lab-build ## a bare server: back it up, wipe it, bring it back
+	@$(BUN) tests/lab/demo.ts
+
+lab: $(PROGRAM) lab-build ## run CMD='…' as root on a fresh bare server (no CMD: a shell)
+	@$(BUN) tests/lab/run.ts $(if $(CMD),-- $(call quote,$(CMD)))
+
+lab-build: $(SETUP) ## build the real control plane the tests run against
+	@tests/lab/build.sh
+
+##@ Work on it
+.PHONY: build dist check test test-lab test-live deno-test format clean help
+build: $(PROGRAM) ## compile dist/railiance-cluster for this machine
+
+dist: $(SETUP) ## compile for every target, with checksums and SBOM
+	@$(BUN) build/build.ts --all
+
+check: $(SETUP) ## formatting, lint with types, layer rules, types
+	@node_modules/.bin/oxfmt --check src tests build
+	@node_modules/.bin/oxlint --type-aware --deny-warnings src tests build
+	@node_modules/.bin/tsc --noEmit -p .
+	@echo "check: formatting, lint, layers and types are fine"
+
+test: $(PROGRAM) lab-build ## every test, with what it needs
+	@$(BUN) build/test.ts
+
+test-lab: $(PROGRAM) lab-build ## only the tests on bare servers
+	@$(BUN) build/test.ts conformance e2e
+
+test-live: $(PROGRAM) ## the same end-to-end tests against a real k3s (K3S_BIN=…, throw-away host!)
+	@test -n "$(K3S_BIN)" || { echo "test-live needs K3S_BIN=/path/to/k3s, and a host you can lose" >&2; exit 2; }
+	@K3S_BIN="$(K3S_BIN)" $(BUN) build/test.ts e2e
+
+deno-test: $(SETUP) ## the unit and archive tests under Deno
+	@$(BUN) build/test.ts deno
+
+format: $(SETUP) ## put the sources into shape
+	@node_modules/.bin/oxfmt src tests build
+
+clean: ## remove what was built (the lab stays: rm -rf .lab)
+	@rm -rf dist node_modules
+
+help: ## this list
+	@awk 'BEGIN{FS=":.*## "} /^##@/{printf "\n%s\n",substr($$0,5)} /^[a-zA-Z0-9_.-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
+
+# One shell word, whatever is in it.
+quote = '$(subst ','\'',$1)'
+
+# Only a machine without an executable builds one.
+.PHONY: executable
+executable: $(if $(EXECUTABLE),,$(PROGRAM))
+
+$(PROGRAM): $(SOURCES) | $(SETUP)
+	@$(BUN) build/build.ts
+
+# Installed for exactly this lock file; a half-done npm leaves no stamp.
+$(SETUP): package-lock.json
+	@build/setup.sh
+	@touch $@

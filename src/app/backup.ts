@@ -1,0 +1,160 @@
+/** `backup`: collect, check, encrypt, write, read back. */
+import { randomBytes } from "node:crypto";
+import { allAssets } from "../assets/all.ts";
+import { archiveName } from "../archive/names.ts";
+import { ARCHIVE_FOLDER, LOCK_FILE, STATE_FOLDER } from "./places.ts";
+import { discoverIdentities } from "../keys/identities.ts";
+import { k3sVersion } from "../k3s/version.ts";
+import { prepareArchiveFolder } from "../sys/archive-folder.ts";
+import { proveOpens } from "../keys/prove.ts";
+import { readSettings } from "../k3s/settings.ts";
+import { requireEmbeddedEtcd, requireRoot } from "./preflight.ts";
+import { resolveRecipients } from "../keys/recipients.ts";
+import { takeLock } from "../sys/lock.ts";
+import { collectAssets } from "./collect.ts";
+import { defaultClusterName, makeManifest } from "./make-manifest.ts";
+import { makeStage } from "./make-stage.ts";
+import { firstKeyFile, keyWarnings } from "./key-problems.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import { count, timeText } from "./words.ts";
+import { writeArchive } from "./write-archive.ts";
+import type { Context, Warning } from "./context.ts";
+import type { Entry, EntryKind } from "../archive/manifest.ts";
+import type { FoundIdentities } from "../keys/found.ts";
+import type { ResolvedRecipients } from "../keys/recipients.ts";
+
+export interface BackupOptions {
+  readonly directory: string;
+  readonly dataDir: string | undefined;
+  readonly recipients: readonly string[];
+  readonly recipientFiles: readonly string[];
+  readonly identityFiles: readonly string[];
+  readonly sopsConfig: string | undefined;
+  /** This host can write archives but not open them, on purpose. */
+  readonly writeOnly: boolean;
+  readonly clusterName: string | undefined;
+  /** Write to this file instead of a made-up name in `directory`. */
+  readonly output: string | undefined;
+  /** Where `.sops.yaml` is looked for, upwards. */
+  readonly workingDirectory: string;
+}
+
+export interface BackupResult {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly created: string;
+  readonly clusterId: string;
+  readonly recipients: readonly string[];
+  readonly recipientSource: string;
+  readonly entries: readonly {
+    readonly kind: EntryKind;
+    readonly count: number;
+    readonly bytes: number;
+  }[];
+  readonly helm: number;
+  readonly warnings: readonly Warning[];
+  /** Not empty: the archive is valid, but something is missing from it (exit 3). */
+  readonly gaps: readonly Warning[];
+}
+
+/**
+ * Makes one archive. Throws an OperatorError when there is none in the end; then
+ * nothing is left behind.
+ */
+export async function backup(context: Context, options: BackupOptions): Promise<BackupResult> {
+  const { host, talk } = context;
+  requireRoot(host, "a backup");
+  const settings = await readSettings({ dataDir: options.dataDir });
+  const version = await k3sVersion(host, settings.k3s);
+  await requireEmbeddedEtcd(settings);
+  talk({ type: "done", text: `k3s ${version}, embedded etcd` });
+  await prepareArchiveFolder(options.directory, { create: options.directory === ARCHIVE_FOLDER });
+  const keys = await resolveKeys(context, options);
+  await using _lock = await takeLock(LOCK_FILE, `backup, pid ${process.pid}`);
+  const created = host.now();
+  await using stage = await makeStage();
+  await using snapshot = await takeSnapshot(context, settings);
+  const collected = await collectAssets(context, allAssets({ settings, snapshot }), {
+    stage,
+    server: settings,
+  });
+  for (const gap of collected.gaps) talk({ type: "warning", ...gap });
+  const id = randomBytes(4).toString("hex");
+  const clusterName = options.clusterName ?? defaultClusterName(snapshot);
+  const path =
+    options.output ??
+    `${options.directory}/${archiveName({ cluster: clusterName, host: host.hostname, created: timeText(created), id })}`;
+  const { manifest, runbook } = await makeManifest({
+    context,
+    settings,
+    version,
+    created,
+    id,
+    clusterName,
+    snapshot,
+    collected,
+    recipients: keys.resolved.recipients,
+    directory: options.directory,
+    stateFolder: STATE_FOLDER,
+    archive: path,
+    keyFile: keys.keyFile,
+  });
+  const written = await writeArchive(context, {
+    path,
+    manifest,
+    runbook,
+    files: collected.entries,
+    identities: keys.identities.identities.map(({ secret }) => secret),
+  });
+  return {
+    path,
+    bytes: written.bytes,
+    sha256: written.sha256,
+    created: manifest.created,
+    clusterId: manifest.cluster.id,
+    recipients: manifest.recipients,
+    recipientSource: keys.resolved.source,
+    entries: tally(manifest.entries),
+    helm: collected.releases.length,
+    warnings: keys.warnings,
+    gaps: collected.gaps,
+  };
+}
+
+interface Keys {
+  readonly identities: FoundIdentities;
+  readonly resolved: ResolvedRecipients;
+  readonly warnings: readonly Warning[];
+  /** The first identity file found, for the runbook. */
+  readonly keyFile: string | undefined;
+}
+
+/** Who will be able to open it, proven before any data is read. */
+async function resolveKeys(context: Context, options: BackupOptions): Promise<Keys> {
+  const { host, talk, ask } = context;
+  const identities = await discoverIdentities(host, { files: options.identityFiles, ask });
+  const resolved = await resolveRecipients(host, {
+    recipients: options.recipients,
+    recipientFiles: options.recipientFiles,
+    ...(options.sopsConfig === undefined ? {} : { sopsConfig: options.sopsConfig }),
+    workingDirectory: options.workingDirectory,
+    target: options.output ?? `${options.directory}/railiance-cluster.tar.zst.age`,
+    identities,
+  });
+  const { recipients } = resolved;
+  await proveOpens({ recipients, identities, writeOnly: options.writeOnly });
+  const warnings = [...keyWarnings(context, identities), ...resolved.warnings];
+  for (const warning of warnings) talk({ type: "warning", ...warning });
+  talk({ type: "done", text: `for ${count(recipients.length, "recipient")} (${resolved.source})` });
+  return { identities, resolved, warnings, keyFile: firstKeyFile(identities) };
+}
+
+function tally(entries: readonly Entry[]): BackupResult["entries"] {
+  const kinds = new Map<EntryKind, { kind: EntryKind; count: number; bytes: number }>();
+  for (const { kind, size } of entries) {
+    const sum = kinds.get(kind) ?? { kind, count: 0, bytes: 0 };
+    kinds.set(kind, { kind, count: sum.count + 1, bytes: sum.bytes + size });
+  }
+  return [...kinds.values()];
+}

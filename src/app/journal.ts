@@ -1,0 +1,152 @@
+/** The journal of a restore: each step is on the disk before it happens. */
+import * as v from "valibot";
+import { OperatorError } from "../errors.ts";
+import { writeFileAtomic } from "../sys/atomic.ts";
+import { openAppendLog } from "../sys/append-log.ts";
+import { readTextIfPresent } from "../sys/files.ts";
+import { moveDurably } from "../sys/moves.ts";
+import { STATE_FOLDER } from "./places.ts";
+
+/** Its presence holds K3s back (k3s/guard.ts). */
+export const JOURNAL = `${STATE_FOLDER}/restore.journal`;
+
+/** The steps in their order. */
+export const STEPS = [
+  "guard",
+  "stop",
+  "aside",
+  "files",
+  "reset",
+  "start",
+  "check",
+  "finish",
+] as const;
+export type StepName = (typeof STEPS)[number];
+
+const move = v.object({ from: v.string(), to: v.string() });
+const file = v.object({
+  /** In the staged archive. */
+  entry: v.string(),
+  target: v.string(),
+  /** Where the file that was there is kept; null when there was none. */
+  kept: v.nullable(v.string()),
+  mode: v.number(),
+  uid: v.number(),
+  gid: v.number(),
+});
+
+const planSchema = v.object({
+  id: v.string(),
+  started: v.string(),
+  archive: v.string(),
+  /** Folder of this restore: `archive/` staged plaintext, `before/` replaced files. */
+  folder: v.string(),
+  dataDir: v.string(),
+  /** What of the data dir is moved aside. */
+  moves: v.array(move),
+  files: v.array(file),
+  wasRunning: v.boolean(),
+  hadUnit: v.boolean(),
+  keep: v.boolean(),
+});
+
+/** All that a resume or rollback has to know; the first line of the journal. */
+export type RestorePlan = v.InferOutput<typeof planSchema>;
+export type Move = v.InferOutput<typeof move>;
+export type FileChange = v.InferOutput<typeof file>;
+
+const lineSchema = v.variant("type", [
+  v.object({ type: v.literal("plan"), plan: planSchema }),
+  v.object({ type: v.literal("begin"), step: v.picklist(STEPS), at: v.string() }),
+  v.object({ type: v.literal("done"), step: v.picklist(STEPS), at: v.string() }),
+  v.object({ type: v.literal("rollback"), at: v.string(), reason: v.string() }),
+]);
+
+export interface JournalState {
+  readonly plan: RestorePlan;
+  readonly done: ReadonlySet<StepName>;
+  /** The step that was begun and not finished. */
+  readonly unfinished: StepName | undefined;
+  readonly rollingBack: boolean;
+}
+
+export interface Journal extends AsyncDisposable {
+  begin(step: StepName): Promise<void>;
+  done(step: StepName): Promise<void>;
+  rollback(reason: string): Promise<void>;
+}
+
+/** Reads the journal of an unfinished restore; undefined when there is none. A last line cut by a power cut is ignored. */
+export async function readJournal(): Promise<JournalState | undefined> {
+  const text = await readTextIfPresent(JOURNAL);
+  if (text === undefined) return undefined;
+  const lines = text.split("\n").slice(0, -1).map(parseLine);
+  const first = lines[0];
+  if (first?.type !== "plan") {
+    throw new OperatorError(
+      "error",
+      "JOURNAL_DAMAGED",
+      `${JOURNAL} is not a journal of a restore`,
+      {
+        hint: `nothing was changed by that restore: remove the file, then: systemctl start k3s`,
+      },
+    );
+  }
+  const done = new Set<StepName>();
+  let unfinished: StepName | undefined;
+  let rollingBack = false;
+  for (const line of lines) {
+    if (line.type === "begin") unfinished = line.step;
+    if (line.type === "done") {
+      done.add(line.step);
+      unfinished = undefined;
+    }
+    if (line.type === "rollback") rollingBack = true;
+  }
+  return { plan: first.plan, done, unfinished, rollingBack };
+}
+
+/** Begins a journal with its plan, or goes on with the one that is there. */
+export async function openJournal(options: {
+  readonly plan?: RestorePlan;
+  readonly now: () => Date;
+}): Promise<Journal> {
+  if (options.plan !== undefined) {
+    const line = JSON.stringify({ type: "plan", plan: options.plan });
+    await writeFileAtomic(JOURNAL, `${line}\n`);
+  } else await dropCutLine();
+  const log = await openAppendLog(JOURNAL);
+  const at = (): string => options.now().toISOString();
+  return {
+    begin: (step) => log.append({ type: "begin", step, at: at() }),
+    done: (step) => log.append({ type: "done", step, at: at() }),
+    rollback: (reason) => log.append({ type: "rollback", at: at(), reason }),
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+  };
+}
+
+/** A power cut may leave half a line; what is appended next must not run into it. */
+async function dropCutLine(): Promise<void> {
+  const text = (await readTextIfPresent(JOURNAL)) ?? "";
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  if (whole !== text) await writeFileAtomic(JOURNAL, whole);
+}
+
+/** Files the journal away: from then on K3s may start again. */
+export async function closeJournal(plan: RestorePlan): Promise<void> {
+  await moveDurably(JOURNAL, `${plan.folder}/journal`);
+}
+
+function parseLine(text: string): v.InferOutput<typeof lineSchema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const result = v.safeParse(lineSchema, value);
+  if (result.success) return result.output;
+  throw new OperatorError("error", "JOURNAL_DAMAGED", `${JOURNAL} has a line that is not ours`, {
+    hint: "go by RUNBOOK.md in the archive; the old data is in server/before-… below K3s's data folder",
+  });
+}

@@ -1,0 +1,26 @@
+/** The identities a read-only command tries, as SOPS would find them. */
+import { OperatorError } from "../errors.ts";
+import { discoverIdentities } from "../keys/identities.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * Secret key strings found on this host and in `identityFiles`. Problems with
+ * single sources become warnings. Throws an OperatorError `NO_IDENTITY`, exit
+ * key, when there is none at all.
+ */
+export async function openingKeys(
+  context: Context,
+  identityFiles: readonly string[],
+): Promise<string[]> {
+  const { host, talk, ask } = context;
+  const found = await discoverIdentities(host, { files: identityFiles, ask });
+  for (const { level, code, source, message, hint } of found.problems) {
+    const text = `${source}: ${message}`;
+    if (level === "note") talk({ type: "note", text });
+    else talk({ type: "warning", code, message: text, ...(hint === undefined ? {} : { hint }) });
+  }
+  if (found.identities.length > 0) return found.identities.map(({ secret }) => secret);
+  throw new OperatorError("key", "NO_IDENTITY", "there is no age key to open an archive with", {
+    hint: `give one with -i FILE; looked at: ${found.places.join(", ")}`,
+  });
+}

@@ -1,0 +1,10 @@
+/** Where the program keeps its own things on a host. */
+
+/** Journal, signing key, what a restore moved aside. 0700. */
+export const STATE_FOLDER = "/var/lib/railiance/cluster";
+/** One run at a time, also against a drill. */
+export const LOCK_FILE = "/run/railiance/cluster.lock";
+/** Default archive folder: the interface every Railiance layer keeps. */
+export const ARCHIVE_FOLDER = "/opt/backup/railiance/cluster";
+/** Plaintext goes to memory when it can. */
+export const MEMORY_FOLDERS = ["/dev/shm", "/run"];

@@ -1,0 +1,58 @@
+/** What has to hold before anything is read or changed. */
+import { OperatorError } from "../errors.ts";
+import { detectDatastore } from "../k3s/datastore-kind.ts";
+import type { Host } from "../sys/host.ts";
+import type { Settings } from "../k3s/settings.ts";
+
+/** Throws an OperatorError `NOT_ROOT` for everyone but root. */
+export function requireRoot(host: Host, doing: string): void {
+  if (host.uid === 0) return;
+  throw new OperatorError("precondition", "NOT_ROOT", `${doing} needs root`, {
+    hint: "run it again with sudo",
+  });
+}
+
+/** Throws an OperatorError (exit 5) unless this host's K3s runs on embedded etcd. */
+export async function requireEmbeddedEtcd(settings: Settings): Promise<void> {
+  const datastore = await detectDatastore(settings);
+  switch (datastore.kind) {
+    case "etcd":
+      return;
+    case "sqlite":
+      throw new OperatorError(
+        "precondition",
+        "DATASTORE_UNSUPPORTED",
+        `this K3s keeps its data in SQLite (${datastore.path}), which this version cannot save yet`,
+        {
+          hint: "embedded etcd can be saved: start K3s once with --cluster-init, which moves the data there, or stop K3s and copy the whole server/db folder",
+        },
+      );
+    case "external":
+      throw new OperatorError(
+        "precondition",
+        "DATASTORE_EXTERNAL",
+        `this K3s keeps its data in an external datastore (${datastore.driver})`,
+        {
+          hint: "save it with that database's own tools, and keep the server token beside it",
+        },
+      );
+    case "tombstone":
+      throw new OperatorError(
+        "precondition",
+        "DATASTORE_TOMBSTONE",
+        `this server was removed from its etcd cluster (${datastore.path})`,
+        {
+          hint: "run the backup on a server that is a member of the cluster",
+        },
+      );
+    case "none":
+      throw new OperatorError(
+        "precondition",
+        "DATASTORE_MISSING",
+        `K3s has no data on this host: ${datastore.reason}`,
+        {
+          hint: "is K3s running here as a server? If its data is elsewhere, give the folder with --data-dir",
+        },
+      );
+  }
+}

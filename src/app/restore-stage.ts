@@ -1,0 +1,109 @@
+/** The archive to restore from: chosen, proven to its end, and laid out as plaintext where a reset can use it. */
+import { parseManifest, serializeManifest } from "../archive/manifest.ts";
+import { TOKEN_ENTRY } from "../assets/token.ts";
+import { bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
+import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
+import { OperatorError } from "../errors.ts";
+import { openFile, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
+import { moveDurably } from "../sys/moves.ts";
+import { createStage } from "../sys/stage.ts";
+import { resolveArchive } from "./archives.ts";
+import { wipeLeftovers } from "./make-stage.ts";
+import { openingKeys } from "./opening-keys.ts";
+import { STATE_FOLDER } from "./places.ts";
+import { findWholeArchive } from "./restore-previous.ts";
+import { proveArchive } from "./proof.ts";
+import { stagedPath } from "./restore-steps.ts";
+import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
+import type { Context } from "./context.ts";
+import type { RestorePlan } from "./journal.ts";
+import type { Proof } from "./proof.ts";
+import type { RestoreOptions } from "./restore.ts";
+import type { StepInput } from "./restore-steps.ts";
+
+export interface RestoreStage extends AsyncDisposable {
+  readonly path: string;
+  readonly proof: Proof;
+  /** Gives the plaintext its place for the time of the restore: disposing does not wipe it any more. */
+  keepAs(folder: string): Promise<void>;
+}
+
+/**
+ * Proves the archive that is meant and lays it out. A damaged newest archive is
+ * never passed over silently. Throws what `proveArchive` throws.
+ */
+export async function stageForRestore(
+  context: Context,
+  options: RestoreOptions,
+): Promise<RestoreStage> {
+  const identities = await openingKeys(context, options.identityFiles);
+  await wipeLeftovers();
+  let path = await resolveArchive(options.directory, options.archive);
+  try {
+    return await stageOne(context, { path, identities });
+  } catch (error) {
+    const damaged = error instanceof OperatorError && error.exit === "verifyFailed";
+    if (!damaged || options.archive !== undefined) throw error;
+    path = await findWholeArchive(context, { options, identities, damaged: path, error });
+    return stageOne(context, { path, identities });
+  }
+}
+
+async function stageOne(
+  context: Context,
+  input: { readonly path: string; readonly identities: readonly string[] },
+): Promise<RestoreStage> {
+  const stage = await createStage(STATE_FOLDER);
+  try {
+    context.talk({ type: "step", text: `verifying ${input.path}` });
+    const proof = await proveArchive(context, { ...input, into: stage });
+    await stage.write("manifest.json", serializeManifest(proof.manifest));
+    const checks = proof.checks.reduce((sum, check) => sum + (check.count ?? 1), 0);
+    context.talk({ type: "done", text: `archive verified to its end: ${checks} checks` });
+    return {
+      path: input.path,
+      proof,
+      keepAs: (folder) => moveDurably(stage.path, `${folder}/archive`),
+      [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What the steps need, read from the laid-out archive; so it is the same after a cut. */
+export async function stagedInput(
+  context: Context,
+  plan: RestorePlan,
+  known?: SnapshotFacts,
+): Promise<StepInput> {
+  const bytes = await readBytesIfPresent(stagedPath(plan, "manifest.json"));
+  if (bytes === undefined) throw nothingStaged(plan);
+  const manifest = parseManifest(bytes);
+  const facts = known ?? (await inspectStaged(context, plan, manifest.datastore.entry));
+  const authority =
+    facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
+  if (authority === undefined) throw nothingStaged(plan);
+  return { context, plan, manifest, serverCa: new TextDecoder().decode(authority) };
+}
+
+async function inspectStaged(
+  context: Context,
+  plan: RestorePlan,
+  entry: string,
+): Promise<SnapshotFacts> {
+  const token = await readTextIfPresent(stagedPath(plan, TOKEN_ENTRY));
+  if (token === undefined) throw nothingStaged(plan);
+  await using file = await openFile(stagedPath(plan, entry));
+  return inspectSnapshot(file, { password: tokenPassword(token), signal: context.host.signal });
+}
+
+function nothingStaged(plan: RestorePlan): OperatorError {
+  return new OperatorError(
+    "precondition",
+    "STAGE_GONE",
+    `what was unpacked of the archive is gone from ${plan.folder}`,
+    { hint: "go back: railiance-cluster restore --rollback; then begin the restore anew" },
+  );
+}

@@ -1,0 +1,154 @@
+/** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
+import { OperatorError } from "../errors.ts";
+import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
+import { checkHealth } from "../k3s/health.ts";
+import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
+import { runReset } from "../k3s/reset.ts";
+import { enableService, reloadUnits, startService, stopService } from "../k3s/service.ts";
+import { readSettings } from "../k3s/settings.ts";
+import { linkStatOf, statOf } from "../sys/files.ts";
+import { copyDurably, moveDurably, placeFile } from "../sys/moves.ts";
+import { removeFolder } from "../sys/remove.ts";
+import { JOURNAL, closeJournal } from "./journal.ts";
+import { namesAgentToken } from "./runbook.ts";
+import type { HealthReport } from "../k3s/health.ts";
+import type { Manifest } from "../archive/manifest.ts";
+import type { Context } from "./context.ts";
+import type { RestorePlan, StepName } from "./journal.ts";
+
+export interface StepInput {
+  readonly context: Context;
+  readonly plan: RestorePlan;
+  readonly manifest: Manifest;
+  /** PEM of the server CA in the bootstrap data: the restored one must be the same. */
+  readonly serverCa: string;
+}
+
+export interface Step {
+  readonly name: StepName;
+  readonly doing: string;
+  run(input: StepInput): Promise<string>;
+}
+
+export const RESTORE_STEPS: readonly Step[] = [
+  { name: "guard", doing: "holding K3s back", run: guard },
+  { name: "stop", doing: "stopping K3s", run: stop },
+  { name: "aside", doing: "moving today's data aside", run: moveAside },
+  { name: "files", doing: "putting files back", run: putFiles },
+  { name: "reset", doing: "restoring the database", run: reset },
+  { name: "start", doing: "starting K3s", run: start },
+  { name: "check", doing: "checking the restored cluster", run: check },
+  { name: "finish", doing: "finishing", run: finish },
+];
+
+/** The staged plaintext of the archive. */
+export function stagedPath(plan: RestorePlan, entry: string): string {
+  return `${plan.folder}/archive/${entry}`;
+}
+
+async function guard({ context }: StepInput): Promise<string> {
+  await putGuard(context.host, JOURNAL);
+  return "K3s is held back until the restore has ended";
+}
+
+async function stop({ context, plan }: StepInput): Promise<string> {
+  if (!plan.hadUnit) return "K3s was not installed as a service";
+  await stopService(context.host);
+  return plan.wasRunning ? "K3s stopped" : "K3s was not running";
+}
+
+async function moveAside({ plan }: StepInput): Promise<string> {
+  for (const { from, to } of plan.moves) {
+    if ((await linkStatOf(from)) === undefined) continue; // moved before a cut
+    await moveDurably(from, to);
+  }
+  const [first] = plan.moves;
+  if (first === undefined) return "no data was there";
+  return `today's data kept in ${first.to.slice(0, first.to.lastIndexOf("/"))}`;
+}
+
+async function putFiles({ context, plan }: StepInput): Promise<string> {
+  for (const file of plan.files) {
+    // After a cut the kept copy is already the old one: never overwrite it with the new.
+    if (file.kept !== null && (await statOf(file.kept)) === undefined) {
+      await copyDurably(file.target, file.kept);
+    }
+    await placeFile(stagedPath(plan, file.entry), file.target, file);
+  }
+  await reloadUnits(context.host);
+  if (!plan.hadUnit) await enableService(context.host);
+  return plan.files.length === 0
+    ? "every configuration file was already as in the archive"
+    : `${plan.files.length} files put back`;
+}
+
+async function reset({ context, plan, manifest }: StepInput): Promise<string> {
+  await clearTorso(plan);
+  // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).
+  await placeFile(stagedPath(plan, TOKEN_ENTRY), `${plan.dataDir}/server/token`, {
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+  });
+  const settings = await readSettings({ dataDir: plan.dataDir });
+  const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
+  await runReset(context.host, settings, {
+    snapshot: stagedPath(plan, manifest.datastore.entry),
+    tokenFile: stagedPath(plan, TOKEN_ENTRY),
+    ...(hasAgentToken && !namesAgentToken(settings)
+      ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
+      : {}),
+  });
+  return `database restored at revision ${manifest.datastore.revision}`;
+}
+
+/** A reset that was cut leaves parts of a database; they are moved aside, not built upon. */
+async function clearTorso(plan: RestorePlan): Promise<void> {
+  for (const item of ["db/etcd", "tls", "cred"]) {
+    const path = `${plan.dataDir}/server/${item}`;
+    if ((await linkStatOf(path)) === undefined) continue;
+    const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+    await moveDurably(path, `${plan.dataDir}/server/unfinished-${stamp}/${item.replace("/", "-")}`);
+  }
+}
+
+async function start({ context }: StepInput): Promise<string> {
+  await openGuard();
+  await startService(context.host);
+  return "K3s is starting";
+}
+
+async function check(input: StepInput): Promise<string> {
+  const { context, plan, manifest } = input;
+  const settings = await readSettings({ dataDir: plan.dataDir });
+  const report: HealthReport = await checkHealth(context.host, {
+    settings,
+    since: new Date(plan.started),
+    revision: manifest.datastore.revision,
+    nodeName: manifest.host.nodeName,
+    serverCa: input.serverCa,
+    releases: manifest.helm,
+  });
+  for (const { code, message, hint } of report.warnings) {
+    context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
+  }
+  const failed = report.checks.filter(({ passed }) => !passed);
+  if (failed.length > 0) {
+    throw new OperatorError(
+      "error",
+      "HEALTH",
+      `the restored cluster is not well: ${failed.map(({ detail }) => detail).join("; ")}`,
+      {
+        hint: "look at: journalctl -u k3s",
+      },
+    );
+  }
+  return report.checks.map(({ detail }) => detail).join(", ");
+}
+
+async function finish({ context, plan }: StepInput): Promise<string> {
+  await closeJournal(plan);
+  await removeFolder(`${plan.folder}/archive`);
+  await removeGuard(context.host);
+  return "K3s is free again";
+}

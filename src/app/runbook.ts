@@ -1,0 +1,162 @@
+/** `RUNBOOK.md`: how to recover this very host by hand, with stock `age`, `zstd` and `tar`. */
+import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
+import { ETCD_ENTRY } from "../assets/snapshot.ts";
+import { resetCommand, resetEnvironment } from "../k3s/reset.ts";
+import { UNIT } from "../k3s/unit.ts";
+import { shellWord, shellWords } from "./shell-quote.ts";
+import type { Entry, EntryKind, Manifest } from "../archive/manifest.ts";
+import type { Settings } from "../k3s/settings.ts";
+
+/** Kinds that go back to the place they came from. */
+export const RESTORED_KINDS: readonly EntryKind[] = ["config", "manifest", "node-password", "unit"];
+
+const WORK = "/root/railiance-restore";
+
+/**
+ * The text for one archive. `archive` is the path it is written to and `key`
+ * the identity file this host has, both only defaults for the reader to change.
+ * Every `sh` block is meant to be run as it stands, in order; a test does that.
+ */
+export function runbook(
+  manifest: Omit<Manifest, "runbook" | "signature">,
+  options: {
+    readonly archive: string;
+    readonly key: string | undefined;
+    readonly settings: Settings;
+  },
+): string {
+  const { host, cluster, k3s, datastore } = manifest;
+  return `# Recovery of ${host.hostname} by hand
+
+Cluster ${cluster.name} (CA ${cluster.id.slice(0, 12)}), server ${host.nodeName}, K3s ${k3s.version}, embedded etcd,
+${datastore.members.length} member(s), state of ${manifest.created}, revision ${datastore.revision}, ${datastore.keys} keys.
+
+With the program itself: \`railiance-cluster restore --dir FOLDER\`. Without it, as root, on this host or a new
+one, with stock age (1.1 or newer${manifest.recipients.some((recipient) => recipient.startsWith("age1pq1")) ? "; 1.3 or newer for this archive's post-quantum key" : ""}), zstd and tar, block by block; stop at the first that fails.
+A new host needs K3s ${k3s.version} installed but **not started** (\`INSTALL_K3S_SKIP_START=true\`), best under the
+same host name, and in the configuration the new address where the old one stands (${host.addresses.join(", ") || "none"}).
+
+## 1. Open the archive
+
+\`\`\`sh
+ARCHIVE=\${ARCHIVE:-${shellWord(options.archive)}}
+KEY=\${KEY:-${shellWord(options.key ?? "/root/.config/sops/age/keys.txt")}}
+install -d -m 0700 ${WORK}
+age -d -i "$KEY" "$ARCHIVE" | zstd -d | tar -x -C ${WORK}
+cd ${WORK}
+\`\`\`
+
+## 2. Check it
+
+The snapshot ends in the SHA-256 of all that stands before; both lines must be equal.
+
+\`\`\`sh
+head -c -32 ${ETCD_ENTRY} | sha256sum | cut -c1-64 > computed.txt
+tail -c 32 ${ETCD_ENTRY} | od -An -v -tx1 | tr -d ' \\n' > recorded.txt
+echo >> recorded.txt
+cmp computed.txt recorded.txt
+\`\`\`
+
+## 3. Stop K3s and move aside what is there
+
+Nothing is deleted. **Do not start K3s before the end of block 6**: without its database it comes up empty.
+
+\`\`\`sh
+systemctl stop ${UNIT} || true
+ASIDE=${shellWord(`${host.dataDir}/server`)}/before-$(date -u +%Y%m%dT%H%M%SZ)
+install -d -m 0700 ${shellWord(`${host.dataDir}/server/db`)} "$ASIDE"
+cd ${shellWord(`${host.dataDir}/server`)}
+for item in db/etcd db/state.db db/state.db-wal db/state.db-shm tls cred token agent-token node-token; do
+  if [ -e "$item" ] || [ -L "$item" ]; then mv "$item" "$ASIDE/"; fi
+done
+cd ${WORK}
+\`\`\`
+
+## 4. Put the files back
+
+\`\`\`sh
+${putBack(manifest.entries)}
+systemctl daemon-reload
+\`\`\`
+
+## 5. The token
+
+K3s overwrites \`server/token\` on a new host, so it also gets a copy of its own.
+
+\`\`\`sh
+install -m 0600 ${TOKEN_ENTRY} ${shellWord(`${host.dataDir}/server/token`)}
+\`\`\`
+
+## 6. Reset from the snapshot
+
+It ends by itself after some seconds, with exit 0 and \`restart without --cluster-reset flag now\` in its output.
+
+\`\`\`sh
+${reset(options.settings, manifest.entries)}
+\`\`\`
+
+## 7. Start and look
+
+\`\`\`sh
+systemctl start --no-block ${UNIT}
+for second in $(seq 120); do
+  if ${shellWord(options.settings.k3s)} kubectl get --raw /readyz; then break; fi
+  sleep 1
+done
+${shellWord(options.settings.k3s)} kubectl get nodes
+test -d ${shellWord(`${host.dataDir}/server/db/etcd/member/wal`)}
+\`\`\`
+
+${peers(manifest)}## After that
+
+- Restart the agents and everything in the cluster that watches it (K3s does not raise revisions at a restore).
+- A node that is refused with \`Node password rejected\`: \`k3s kubectl -n kube-system delete secret NODE.node-password.k3s\`.
+- When all is well, remove the plaintext: \`rm -r ${WORK}\`.
+
+Not in this archive: volumes (local-path data below \`${host.dataDir}/storage\`), databases, container images, K3s itself.
+`;
+}
+
+function putBack(entries: readonly Entry[]): string {
+  return entries
+    .filter((entry) => entry.source !== undefined && RESTORED_KINDS.includes(entry.kind))
+    .map((entry) => {
+      const mode = entry.mode.toString(8).padStart(4, "0");
+      return `install -D -m ${mode} -o ${entry.uid ?? 0} -g ${entry.gid ?? 0} ${shellWords([entry.path, entry.source ?? ""])}`;
+    })
+    .join("\n");
+}
+
+function reset(settings: Settings, entries: readonly Entry[]): string {
+  const environment = Object.entries(resetEnvironment(settings)).map(
+    ([name, value]) => `${name}=${shellWord(value)} `,
+  );
+  const words = resetCommand(settings, {
+    snapshot: `${WORK}/${ETCD_ENTRY}`,
+    tokenFile: `${WORK}/${TOKEN_ENTRY}`,
+    ...(entries.some(({ path }) => path === AGENT_TOKEN_ENTRY) && !namesAgentToken(settings)
+      ? { agentTokenFile: `${WORK}/${AGENT_TOKEN_ENTRY}` }
+      : {}),
+  });
+  return `${environment.join("")}${shellWords(words)}`;
+}
+
+/** Whether configuration or unit give the agent token themselves. */
+export function namesAgentToken(settings: Settings): boolean {
+  return (
+    settings.one("agent-token") !== undefined || settings.one("agent-token-file") !== undefined
+  );
+}
+
+function peers(manifest: Pick<Manifest, "datastore" | "host">): string {
+  if (manifest.datastore.members.length < 2) return "";
+  const names = manifest.datastore.members.map(({ name }) => name).join(", ");
+  return `## 8. The other servers
+
+Members were: ${names}. **Every other server must be stopped before block 3**: two old ones together bring the old data
+back beside the restored one. After block 7, on each of them, one after the other: stop K3s, move
+\`${manifest.host.dataDir}/server/db\` aside, see that its configuration has \`server:\` pointing to this host and the token,
+start K3s, wait until it is Ready.
+
+`;
+}

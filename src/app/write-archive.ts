@@ -1,0 +1,155 @@
+/** The archive on its way to the disk: written under a temp name, synced, read back, named. */
+import { createHash } from "node:crypto";
+import { dirname } from "node:path";
+import { openArchive } from "../archive/reader.ts";
+import { sidecarOf, sidecarPath } from "../archive/sidecar.ts";
+import { archiveStream } from "../archive/writer.ts";
+import { createAtomicFile, writeFileAtomic } from "../sys/atomic.ts";
+import { lazyFileStream } from "../sys/files.ts";
+import { sha256OfFile } from "../sys/hash.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
+import { OperatorError } from "../errors.ts";
+import { count, sizeText } from "./words.ts";
+import type { Context } from "./context.ts";
+import type { Entry, Manifest } from "../archive/manifest.ts";
+
+export interface ArchiveParts {
+  readonly path: string;
+  readonly manifest: Manifest;
+  readonly runbook: string;
+  readonly files: readonly { readonly entry: Entry; readonly file: string }[];
+  /** Empty on a write-only host: then the file's own hash is compared instead. */
+  readonly identities: readonly string[];
+}
+
+export interface WrittenArchive {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Writes the archive and its sidecar. The file has its final name only after it
+ * was synced and read back equal. Throws an OperatorError `WRITE_FAILED` or
+ * `READ_BACK`; then neither is there.
+ */
+export async function writeArchive(context: Context, parts: ArchiveParts): Promise<WrittenArchive> {
+  const folder = dirname(parts.path);
+  try {
+    await using file = await createAtomicFile(parts.path);
+    const written = await encryptInto(context, parts, file);
+    await file.sync();
+    await readBack(context, parts, { path: file.tempPath, ...written });
+    await file.commit();
+    const sidecar = sidecarOf(parts.manifest, {
+      name: parts.path.slice(folder.length + 1),
+      size: written.bytes,
+      sha256: written.sha256,
+    });
+    await writeFileAtomic(sidecarPath(parts.path), `${JSON.stringify(sidecar, undefined, 2)}\n`);
+    return written;
+  } catch (error) {
+    throw explainWriteError(error, folder);
+  }
+}
+
+async function encryptInto(
+  context: Context,
+  parts: ArchiveParts,
+  file: { write(chunk: Uint8Array): Promise<void> },
+): Promise<WrittenArchive> {
+  const { talk, host } = context;
+  talk({ type: "step", text: "encrypting" });
+  const total = parts.manifest.entries.reduce((sum, { size }) => sum + size, 0);
+  let read = 0;
+  const stream = await archiveStream({
+    runbook: parts.runbook,
+    manifest: parts.manifest,
+    recipients: parts.manifest.recipients,
+    entries: parts.files.map((source) => ({
+      entry: source.entry,
+      open: () =>
+        counted(lazyFileStream(source.file), (bytes) => {
+          read += bytes;
+          talk({ type: "progress", done: read, total });
+        }),
+    })),
+  });
+  const hash = createHash("sha256");
+  let bytes = 0;
+  await stream.pipeTo(
+    new WritableStream<Uint8Array>({
+      async write(chunk) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await file.write(chunk);
+      },
+    }),
+    { signal: host.signal },
+  );
+  talk({
+    type: "done",
+    text: `encrypted for ${count(parts.manifest.recipients.length, "recipient")}, ${sizeText(bytes)}`,
+  });
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+async function readBack(
+  context: Context,
+  parts: ArchiveParts,
+  file: { readonly path: string } & WrittenArchive,
+): Promise<void> {
+  const { talk, host } = context;
+  talk({ type: "step", text: "reading back" });
+  if (parts.identities.length === 0) {
+    if ((await sha256OfFile(file.path)) !== file.sha256) throw differs(file.path);
+    talk({
+      type: "done",
+      text: "read back, the file's hash is equal; this host has no key to open it",
+    });
+    return;
+  }
+  let read = 0;
+  const source = counted(lazyFileStream(file.path), (bytes) => {
+    read += bytes;
+    talk({ type: "progress", done: read, total: file.bytes });
+  });
+  const archive = await openArchive(source, parts.identities);
+  for await (const { body } of archive.entries()) {
+    host.signal.throwIfAborted();
+    for await (const _chunk of body); // hashed on the way by the reader
+  }
+  await archive.finish();
+  if (archive.manifest.id !== parts.manifest.id) throw differs(file.path);
+  talk({
+    type: "done",
+    text: `read back, ${count(parts.manifest.entries.length, "hash")} equal`.replace(
+      "hashs",
+      "hashes",
+    ),
+  });
+}
+
+function differs(path: string): OperatorError {
+  return new OperatorError(
+    "verifyFailed",
+    "READ_BACK",
+    `what was written to ${dirname(path)} reads back different`,
+    {
+      hint: "the disk or its controller is failing: check it (dmesg), and write to another one with --dir",
+    },
+  );
+}
+
+function counted(
+  stream: ReadableStream<Uint8Array>,
+  seen: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
+  return stream.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        seen(chunk.length);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * zstd in independent frames: each MiB of plaintext is a frame of its own, so
+ * that all cores compress and decompress at once (facts/performance.md). Frames
+ * one after another are a plain zstd file: any `zstd -d` opens it.
+ */
+import { compressorPool, isWholeFrame, mustDecompressBlocking } from "./frame-codec.ts";
+import { orderedStream, transformOf } from "./frame-flow.ts";
+import type { JobResult } from "./frame-flow.ts";
+import { PieceReader } from "./frame-pieces.ts";
+import { FrameSource } from "./frame-source.ts";
+
+/** Plaintext bytes in a frame: larger ones compress hardly better and take memory in proportion. */
+export const FRAME_SIZE = 1024 * 1024;
+const FRAMES_IN_FLIGHT = 4;
+const LEVEL = 3;
+
+export interface CompressOptions {
+  /** zstd level, default 3. */
+  readonly level?: number;
+  /** Plaintext bytes in a frame, default 1 MiB. */
+  readonly frameSize?: number;
+  /** Frames compressed at once, default 4. */
+  readonly inFlight?: number;
+}
+
+export interface DecompressOptions {
+  /** Frames decompressed at once, default 4. */
+  readonly inFlight?: number;
+  /** On the calling thread. Default: only where the runtime's asynchronous zlib cannot be trusted with damage. */
+  readonly blocking?: boolean;
+}
+
+/** Compresses what is written to it into frames. Input without a byte gives one empty frame. */
+export function compressFrames(
+  options: CompressOptions = {},
+): TransformStream<Uint8Array, Uint8Array> {
+  const { level = LEVEL, frameSize = FRAME_SIZE, inFlight = FRAMES_IN_FLIGHT } = options;
+  return transformOf((input) => {
+    const reader = new PieceReader(input);
+    const pool = compressorPool(level);
+    const buffers: Uint8Array[] = [];
+    const compress = async (input: Uint8Array, buffer?: Uint8Array): Promise<JobResult> => {
+      const pieces = await pool.run(input);
+      if (!isWholeFrame(pieces, input.length)) {
+        throw new Error("zlib wrote something other than one whole frame");
+      }
+      if (buffer !== undefined) buffers.push(buffer);
+      return { pieces };
+    };
+    let started = false;
+    return orderedStream(
+      {
+        async next() {
+          let buffer: Uint8Array | undefined;
+          const plaintext = await reader.take(frameSize, () => {
+            buffer = buffers.pop() ?? new Uint8Array(frameSize);
+            return buffer;
+          });
+          if (plaintext.length === 0 && started) {
+            pool.close();
+            return undefined;
+          }
+          started = true;
+          return { result: compress(plaintext, buffer) };
+        },
+        async stop(reason) {
+          pool.close();
+          await reader.cancel(reason);
+        },
+      },
+      inFlight,
+    );
+  });
+}
+
+/**
+ * Decompresses zstd frames of any origin. Fails with an OperatorError
+ * `ARCHIVE_DAMAGED` (exit `verifyFailed`) on anything that is not whole frames
+ * from start to end, or that contradicts its checksums. Memory stays bounded
+ * whatever the frames claim: a large frame is decompressed as a stream.
+ */
+export function decompressFrames(
+  options: DecompressOptions = {},
+): TransformStream<Uint8Array, Uint8Array> {
+  const { inFlight = FRAMES_IN_FLIGHT, blocking = mustDecompressBlocking() } = options;
+  return transformOf((input) => {
+    const source = new FrameSource(new PieceReader(input), blocking);
+    return orderedStream(source, inFlight);
+  });
+}

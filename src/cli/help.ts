@@ -1,0 +1,116 @@
+/** What `--help` prints: the same declarations the parser reads, so that it cannot lie. */
+import { EXIT } from "../errors.ts";
+import { PROGRAM } from "../version.ts";
+import { table, wrap } from "./format.ts";
+import type { ExitName } from "../errors.ts";
+import type { Command, Flag, Positional } from "./command.ts";
+import type { Style } from "./style.ts";
+
+const COLUMNS = 96;
+
+const MEANING: Readonly<Record<ExitName, string>> = {
+  ok: "everything asked for was done",
+  error: "a fault in this program",
+  usage: "wrong flags or configuration",
+  partial: "the archive is valid, but an optional part is missing from it",
+  verifyFailed: "an archive is damaged or unreadable",
+  precondition: "K3s down or missing, wrong datastore, disk full, tool missing, not root",
+  replicateFailed: "saved here, but the upload failed",
+  locked: "another run is active",
+  key: "no recipient, or no identity opens the archive",
+  notFound: "no such archive",
+  refused: "stopped at a safety gate (no consent, another cluster)",
+  drift: "lint or drift findings",
+  drillFailed: "a recovery window was missed",
+  interrupted: "stopped by a signal, temporary files cleaned up (143 for SIGTERM)",
+  terminated: "stopped by SIGTERM",
+};
+
+const ALWAYS: readonly ExitName[] = ["ok", "error", "usage", "interrupted"];
+
+/** The help of the whole program. */
+export function programHelp(commands: readonly Command[], style: Style): string {
+  return page(style, [
+    [
+      `${PROGRAM}: saves a K3s cluster's own state into one encrypted file, brings it back, and proves both.`,
+    ],
+    ["Usage", `  ${PROGRAM} COMMAND [flags]`],
+    ["Commands", ...indent(commands.map((one) => [one.name, one.summary]))],
+    [
+      "Examples",
+      `  ${PROGRAM} backup`,
+      `  ${PROGRAM} verify`,
+      `  ${PROGRAM} restore --plan`,
+      `  ${PROGRAM} restore --dir /media/usb -i /media/usb/key.txt`,
+    ],
+    ["Exit codes", ...exitLines(Object.keys(EXIT).filter(isExitName).filter(isUsed(commands)))],
+    [`${PROGRAM} COMMAND --help shows the flags of a command; --version shows the version.`],
+  ]);
+}
+
+/** The help of one command. */
+export function commandHelp(command: Command, style: Style): string {
+  const usage = [PROGRAM, command.name, ...command.positionals.map(placeOf), "[flags]"].join(" ");
+  return page(style, [
+    wrap(command.about, COLUMNS),
+    ["Usage", `  ${usage}`],
+    command.positionals.length === 0
+      ? []
+      : ["Arguments", ...indent(command.positionals.map((one) => [one.name, one.help]))],
+    ["Flags", ...indent(command.flags.map((flag) => [flagText(flag), flag.help]))],
+    [
+      "Examples",
+      ...command.examples.flatMap(({ run, does }) => [`  # ${does}`, `  ${PROGRAM} ${run}`]),
+    ],
+    [
+      "Exit codes",
+      ...exitLines(
+        Object.keys(EXIT)
+          .filter(isExitName)
+          .filter(isUsed([command])),
+      ),
+    ],
+  ]);
+}
+
+function page(style: Style, sections: readonly (readonly string[])[]): string {
+  return sections
+    .filter((section) => section.length > 0)
+    .map(([first = "", ...rest]) =>
+      [rest.length === 0 || first.startsWith(" ") ? first : style.bold(first), ...rest].join("\n"),
+    )
+    .join("\n\n")
+    .concat("\n");
+}
+
+function indent(rows: readonly (readonly string[])[]): string[] {
+  return table(rows).map((row) => `  ${row}`);
+}
+
+function placeOf({ name, count }: Positional): string {
+  if (count === "required") return name;
+  return count === "many" ? `[${name}…]`.replace("…", "...") : `[${name}]`;
+}
+
+function flagText(flag: Flag): string {
+  const short = flag.short === undefined ? "    " : `-${flag.short}, `;
+  return `${short}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`;
+}
+
+function isExitName(name: string): name is ExitName {
+  return name in EXIT;
+}
+
+function isUsed(commands: readonly Command[]): (name: ExitName) => boolean {
+  const used = new Set([...ALWAYS, ...commands.flatMap((command) => command.exits)]);
+  return (name) => used.has(name);
+}
+
+function exitLines(names: readonly ExitName[]): string[] {
+  return indent(
+    table(
+      names.map((name) => [String(EXIT[name]), MEANING[name]]),
+      [0],
+    ).map((line) => [line]),
+  );
+}

@@ -1,0 +1,17 @@
+/** Every command there is: to add one, write its file and list it here. */
+import { backupCommand } from "./backup.ts";
+import { extractCommand } from "./extract.ts";
+import { listCommand } from "./list.ts";
+import { restoreCommand } from "./restore.ts";
+import { showCommand } from "./show.ts";
+import { verifyCommand } from "./verify.ts";
+import type { Command } from "./command.ts";
+
+export const COMMANDS: readonly Command[] = [
+  backupCommand,
+  listCommand,
+  showCommand,
+  verifyCommand,
+  extractCommand,
+  restoreCommand,
+];

@@ -1,0 +1,83 @@
+/** Talk for pipes, files and the journal: one line an event, nothing that moves. */
+import type { AppEvent } from "../app/context.ts";
+import { escapeControl, escapeLines } from "./escape.ts";
+import { formatDuration } from "./format.ts";
+import { sizeText } from "../app/words.ts";
+import type { ShownError, Talk, TalkOptions } from "./talk.ts";
+
+/** A step is only announced when it has not ended by then: a quick run stays short, a hanging one shows where. */
+const ANNOUNCE_AFTER = 1_000;
+const PROGRESS_EVERY = 30_000;
+
+/** Priorities of sd-daemon(3). */
+const PRIORITY = { error: "<3>", warning: "<4>", info: "<6>" } as const;
+
+/** Talk in plain lines, with priorities when stderr is the journal. */
+export function plainTalk(options: TalkOptions): Talk {
+  const { terminal, quiet, monotonic } = options;
+  const line = (level: keyof typeof PRIORITY, text: string): void => {
+    const prefix = terminal.stderrIsJournal ? PRIORITY[level] : "";
+    terminal.err(`${prefix}${text}\n`);
+  };
+  const hint = (level: keyof typeof PRIORITY, text: string | undefined): void => {
+    for (const one of text === undefined ? [] : escapeLines(text)) line(level, `  ${one}`);
+  };
+  let started = monotonic();
+  let shownProgress = started;
+  let step = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const clear = (): void => clearTimeout(timer);
+  const handlers = {
+    step: (event: Extract<AppEvent, { type: "step" }>) => {
+      clear();
+      started = shownProgress = monotonic();
+      step = escapeControl(event.text);
+      timer = setTimeout(() => line("info", `${step} ...`), ANNOUNCE_AFTER);
+    },
+    done: (event: Extract<AppEvent, { type: "done" }>) => {
+      clear();
+      const now = monotonic();
+      line("info", `${escapeControl(event.text)} (${formatDuration(now - started)})`);
+      started = now;
+      step = "";
+    },
+    progress: (event: Extract<AppEvent, { type: "progress" }>) => {
+      if (monotonic() - shownProgress < PROGRESS_EVERY || step === "") return;
+      shownProgress = monotonic();
+      line("info", `${step}: ${sizeText(event.done)} of ${sizeText(event.total)}`);
+    },
+    note: (event: Extract<AppEvent, { type: "note" }>) => line("info", escapeControl(event.text)),
+  };
+  return {
+    event(event) {
+      if (event.type === "warning") {
+        line("warning", `warning: ${escapeControl(event.message)}`);
+        hint("warning", event.hint);
+      } else if (!quiet) handle(handlers, event);
+    },
+    error(error: ShownError) {
+      clear();
+      line("error", `error: ${escapeControl(error.message)}`);
+      hint("error", error.hint);
+      hint("error", error.stack);
+    },
+    clear,
+  };
+}
+
+type Quiet = Exclude<AppEvent, { type: "warning" }>;
+export type Handlers = { [Kind in Quiet["type"]]: (event: Extract<Quiet, { type: Kind }>) => void };
+
+/** Calls the handler of an event's type. */
+export function handle(handlers: Handlers, event: Quiet): void {
+  switch (event.type) {
+    case "step":
+      return handlers.step(event);
+    case "done":
+      return handlers.done(event);
+    case "progress":
+      return handlers.progress(event);
+    case "note":
+      return handlers.note(event);
+  }
+}

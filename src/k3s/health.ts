@@ -1,0 +1,219 @@
+/** Whether a server that was restored is the one that was backed up, and well: ready alone is not enough. */
+import { createHash } from "node:crypto";
+import { linkStatOf, readTextIfPresent, statOf } from "../sys/files.ts";
+import { kubectlJson } from "./kubectl.ts";
+import { lastServiceLines, serviceState, waitFor } from "./service.ts";
+import { field } from "./json.ts";
+import type { Host } from "../sys/host.ts";
+import type { Settings } from "./settings.ts";
+
+/** How long a restored server may take until it is ready, and its node until its heartbeat is new. */
+const READY_TIMEOUT = 300_000;
+const HEARTBEAT_TIMEOUT = 90_000;
+
+export interface HealthExpectation {
+  readonly settings: Settings;
+  /** When the restore began: a heartbeat has to be newer, for Node objects come from the snapshot. */
+  readonly since: Date;
+  /** The restored data cannot be older than this revision. */
+  readonly revision: number;
+  readonly nodeName: string;
+  /** PEM of the server CA in the snapshot's bootstrap data. */
+  readonly serverCa: string;
+  readonly releases: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly revision: number;
+  }[];
+}
+
+export interface HealthCheck {
+  readonly id: string;
+  readonly passed: boolean;
+  /** One phrase: what was seen. */
+  readonly detail: string;
+}
+
+export interface HealthReport {
+  readonly checks: readonly HealthCheck[];
+  readonly warnings: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+  }[];
+}
+
+/** Waits for the server, then runs every check; stops early only when it never becomes ready. */
+export async function checkHealth(host: Host, expected: HealthExpectation): Promise<HealthReport> {
+  const ready = await checkReady(host, expected.settings);
+  if (!ready.passed)
+    return { checks: [ready, await checkDatastore(expected.settings)], warnings: [] };
+  const checks = [
+    ready,
+    await checkDatastore(expected.settings),
+    await checkAuthority(expected),
+    await checkRevision(host, expected),
+    await checkHeartbeat(host, expected),
+    await checkReleases(host, expected),
+  ];
+  return { checks, warnings: await unreadyDeployments(host, expected.settings) };
+}
+
+async function checkReady(host: Host, settings: Settings): Promise<HealthCheck> {
+  const started = host.monotonic();
+  const ready = await waitFor(
+    host,
+    async () => {
+      if ((await serviceState(host)) === "failed") return "failed";
+      const result = await host.run(
+        [settings.k3s, "kubectl", "get", "--raw=/readyz", "--request-timeout=5s"],
+        { timeout: 15_000 },
+      );
+      return result.exitCode === 0 && result.stdout.trim() === "ok" ? "ok" : undefined;
+    },
+    { timeout: READY_TIMEOUT, interval: 250 },
+  );
+  const seconds = ((host.monotonic() - started) / 1000).toFixed(1);
+  if (ready === "ok") return { id: "ready", passed: true, detail: `API ready after ${seconds} s` };
+  const said = fatalIn(await lastServiceLines(host, 200));
+  const why = said === undefined ? "" : ` (${said})`;
+  return { id: "ready", passed: false, detail: `the API was not ready after ${seconds} s${why}` };
+}
+
+/** K3s's own last fatal line, without its decoration. */
+export function fatalIn(lines: readonly string[]): string | undefined {
+  const last = lines.findLast((line) => line.includes("level=fatal"));
+  return /msg="((?:[^"\\]|\\.)*)"/.exec(last ?? "")?.[1]?.replaceAll('\\"', '"');
+}
+
+/** An empty SQLite cluster is ready too (k3s-observed.md 13): etcd must be what runs. */
+async function checkDatastore({ dataDir }: Settings): Promise<HealthCheck> {
+  const id = "datastore";
+  if (!(await statOf(`${dataDir}/server/db/etcd/member/wal`))?.isDirectory()) {
+    return { id, passed: false, detail: "K3s does not run on the restored etcd" };
+  }
+  if ((await linkStatOf(`${dataDir}/server/db/state.db`)) !== undefined) {
+    return { id, passed: false, detail: "K3s made a new SQLite database beside the restored etcd" };
+  }
+  return { id, passed: true, detail: "embedded etcd" };
+}
+
+async function checkAuthority({ settings, serverCa }: HealthExpectation): Promise<HealthCheck> {
+  const now = await readTextIfPresent(`${settings.dataDir}/server/tls/server-ca.crt`);
+  const passed = now !== undefined && digest(now) === digest(serverCa);
+  return {
+    id: "authority",
+    passed,
+    detail: passed ? "same CA" : "the server CA is not the one of the backup",
+  };
+}
+
+async function checkRevision(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
+  const list = await kubectlJson(host, expected.settings, ["get", "--raw", "/api/v1/namespaces"]);
+  const revision = Number(field(field(list, "metadata"), "resourceVersion"));
+  const passed = revision >= expected.revision;
+  return {
+    id: "revision",
+    passed,
+    detail: passed
+      ? `revision ${revision}`
+      : `revision ${revision} is before ${expected.revision} of the backup`,
+  };
+}
+
+async function checkHeartbeat(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
+  const id = "heartbeat";
+  const fresh = await waitFor(host, () => freshLease(host, expected), {
+    timeout: HEARTBEAT_TIMEOUT,
+    interval: 500,
+  });
+  if (fresh !== undefined) return { id, passed: true, detail: `node ${fresh} alive` };
+  return {
+    id,
+    passed: false,
+    detail: `no node has sent a heartbeat since the restore began (node ${expected.nodeName})`,
+  };
+}
+
+/** The node of the backup, or, under another host name, any node whose lease was renewed since. */
+async function freshLease(host: Host, expected: HealthExpectation): Promise<string | undefined> {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+  const items = field(await kubectlJson(host, expected.settings, ["get", "--raw", path]), "items");
+  for (const lease of Array.isArray(items) ? items : []) {
+    const renewed = field(field(lease, "spec"), "renewTime");
+    const name = field(field(lease, "metadata"), "name");
+    if (typeof renewed !== "string" || typeof name !== "string") continue;
+    if (new Date(renewed) > expected.since) return name;
+  }
+  return undefined;
+}
+
+async function checkReleases(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
+  const id = "helm";
+  if (expected.releases.length === 0) return { id, passed: true, detail: "no helm releases" };
+  const found = new Set<string>();
+  for (const kind of ["secrets", "configmaps"]) {
+    // Names alone: the records themselves may be hundreds of megabytes.
+    const result = await host.run(
+      [
+        expected.settings.k3s,
+        "kubectl",
+        "get",
+        kind,
+        "-A",
+        "-l",
+        "owner=helm",
+        "-o",
+        "custom-columns=NS:.metadata.namespace,NAME:.metadata.labels.name,REV:.metadata.labels.version",
+        "--no-headers",
+      ],
+      { timeout: 60_000 },
+    );
+    for (const line of result.stdout.split("\n")) found.add(line.trim().replace(/\s+/g, "/"));
+  }
+  const missing = expected.releases.filter(
+    ({ namespace, name, revision }) => !found.has(`${namespace}/${name}/${revision}`),
+  );
+  const [first] = missing;
+  if (first === undefined)
+    return { id, passed: true, detail: `${expected.releases.length} helm releases` };
+  return {
+    id,
+    passed: false,
+    detail: `helm release ${first.namespace}/${first.name} revision ${first.revision} is not there`,
+  };
+}
+
+async function unreadyDeployments(
+  host: Host,
+  settings: Settings,
+): Promise<HealthReport["warnings"]> {
+  const items = field(
+    await kubectlJson(host, settings, [
+      "get",
+      "--raw",
+      "/apis/apps/v1/namespaces/kube-system/deployments",
+    ]),
+    "items",
+  );
+  const names: string[] = [];
+  for (const item of Array.isArray(items) ? items : []) {
+    const wanted = field(field(item, "spec"), "replicas");
+    const available = field(field(item, "status"), "availableReplicas") ?? 0;
+    const name = field(field(item, "metadata"), "name");
+    if (typeof wanted === "number" && typeof available === "number" && available < wanted)
+      names.push(String(name));
+  }
+  if (names.length === 0) return [];
+  return [
+    {
+      code: "DEPLOYMENTS_PENDING",
+      message: `not available yet in kube-system: ${names.join(", ")}`,
+      hint: "they may only need some minutes: k3s kubectl -n kube-system get deployments",
+    },
+  ];
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text.trim()).digest("hex");
+}

@@ -1,0 +1,7 @@
+/** Looking into JSON of other programs. */
+
+/** A field of an object, or undefined when there is none or the value is no object. */
+export function field(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}

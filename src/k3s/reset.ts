@@ -1,0 +1,93 @@
+/** `k3s server --cluster-reset` from a snapshot: the command, and what its output means. */
+import { OperatorError } from "../errors.ts";
+import { tailOf } from "../sys/exec.ts";
+import { flagWords, parseFlags } from "./flags.ts";
+import type { Host } from "../sys/host.ts";
+import type { Settings } from "./settings.ts";
+
+/** Flags of the unit that must not, or need not, be on the reset's command line. */
+const LEFT_OUT =
+  /^(token|token-file|agent-token|agent-token-file|server|data-dir|cluster-reset.*|etcd-s3.*|vpn-auth.*|datastore-.*)$/;
+
+/** Variables that would point the reset at another server, or carry a secret it does not need. */
+const VARIABLES_LEFT_OUT =
+  /^(K3S_URL|K3S_CLUSTER_INIT|.*(TOKEN|SECRET|PASSWORD|AUTH|ENDPOINT|_KEY).*)$/;
+
+const DONE = "restart without --cluster-reset flag now";
+
+export interface ResetFiles {
+  /** Absolute path of the raw snapshot; a relative one would resolve below the data dir. */
+  readonly snapshot: string;
+  /** Our own copy of the server token: `server/token` alone is overwritten on a new host (k3s-observed.md 3). */
+  readonly tokenFile: string;
+  /** Our own copy of the agent token, when the cluster has one that the configuration does not name. */
+  readonly agentTokenFile?: string;
+}
+
+/** The argument list of the reset, without secrets; also printed in the runbook. */
+export function resetCommand(settings: Settings, files: ResetFiles): string[] {
+  const kept = parseFlags(settings.unit?.flags ?? []).filter(({ name }) => !LEFT_OUT.test(name));
+  return [
+    settings.k3s,
+    "server",
+    "--cluster-reset",
+    `--cluster-reset-restore-path=${files.snapshot}`,
+    `--token-file=${files.tokenFile}`,
+    ...(files.agentTokenFile === undefined ? [] : [`--agent-token-file=${files.agentTokenFile}`]),
+    "--server=", // overrides configuration, drop-ins and K3S_URL (k3s-observed.md 10)
+    "--etcd-s3=false", // or the path would be an S3 object's name (k3s.md 2.1)
+    `--data-dir=${settings.dataDir}`,
+    ...flagWords(kept),
+  ];
+}
+
+/** The unit's environment as the reset may have it. */
+export function resetEnvironment(settings: Settings): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings.unit?.environment ?? {}).filter(
+      ([name]) => !VARIABLES_LEFT_OUT.test(name),
+    ),
+  );
+}
+
+/**
+ * Runs the reset to its end. Only exit 0 together with K3s's own "restart
+ * without" line counts. Throws an OperatorError `RESET_…` with K3s's reason.
+ */
+export async function runReset(host: Host, settings: Settings, files: ResetFiles): Promise<void> {
+  const result = await host.run(resetCommand(settings, files), {
+    timeout: 15 * 60_000,
+    env: resetEnvironment(settings),
+  });
+  if (result.exitCode === 0 && result.stderr.includes(DONE)) return;
+  if (result.timedOut) {
+    throw new OperatorError(
+      "error",
+      "RESET_TIMEOUT",
+      "k3s server --cluster-reset did not end within 15 minutes",
+    );
+  }
+  const fatal = /level=fatal msg="((?:[^"\\]|\\.)*)"/
+    .exec(result.stderr)?.[1]
+    ?.replaceAll('\\"', '"');
+  const reason = fatal ?? (tailOf(result, 1) || `exit ${result.exitCode ?? result.exitSignal}`);
+  if (reason.includes("encrypted with different token")) {
+    throw new OperatorError(
+      "verifyFailed",
+      "RESET_TOKEN",
+      "k3s says that the token does not belong to this snapshot",
+    );
+  }
+  if (reason.includes("address already in use")) {
+    throw new OperatorError(
+      "precondition",
+      "RESET_RUNNING",
+      `another k3s still runs on this host (${reason})`,
+    );
+  }
+  throw new OperatorError(
+    "error",
+    "RESET_FAILED",
+    `k3s server --cluster-reset failed (${reason.slice(0, 500)})`,
+  );
+}

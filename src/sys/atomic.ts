@@ -1,0 +1,96 @@
+/**
+ * Files that appear under their final name only when complete and synced:
+ * temp file in the same folder, fsync, rename, fsync of the folder (as restic's
+ * local backend does).
+ */
+import { randomBytes } from "node:crypto";
+import { link, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
+
+/** Temp names start so; whoever finds one after a kill may remove it. */
+export const TEMP_PREFIX = ".railiance-tmp-";
+
+export interface AtomicFile extends AsyncDisposable {
+  /** Where the bytes are until `commit`. */
+  readonly tempPath: string;
+  write(chunk: Uint8Array): Promise<void>;
+  /** Writes everything to the disk; call before reading back. */
+  sync(): Promise<void>;
+  /** Gives the file its name. With `replace: false` (the default) an existing file is an error `EEXIST`. */
+  commit(options?: { readonly replace?: boolean }): Promise<void>;
+}
+
+/**
+ * Begins a file. Unless `commit` was called, disposing removes what was
+ * written. `mode` is set exactly, whatever the umask.
+ */
+export async function createAtomicFile(
+  path: string,
+  options: { readonly mode?: number } = {},
+): Promise<AtomicFile> {
+  const folder = dirname(path);
+  const tempPath = join(
+    folder,
+    `${TEMP_PREFIX}${basename(path).slice(0, 100)}-${randomBytes(6).toString("hex")}`,
+  );
+  const handle = await open(tempPath, "wx", 0o600);
+  let open_: FileHandle | undefined = handle;
+  let committed = false;
+  const close = async (): Promise<void> => {
+    const closing = open_;
+    open_ = undefined;
+    await closing?.close();
+  };
+  return {
+    tempPath,
+    async write(chunk) {
+      let offset = 0;
+      while (offset < chunk.length) {
+        const { bytesWritten } = await handle.write(chunk, offset, chunk.length - offset);
+        offset += bytesWritten;
+      }
+    },
+    sync: () => handle.sync(),
+    async commit(commitOptions = {}) {
+      await handle.chmod(options.mode ?? 0o600);
+      await handle.sync();
+      await close();
+      if (commitOptions.replace === true) await rename(tempPath, path);
+      else await linkNew(tempPath, path);
+      committed = true;
+      await syncFolder(folder);
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      if (!committed) await rm(tempPath, { force: true });
+    },
+  };
+}
+
+/** Writes a small file atomically, replacing what is there. */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: { readonly mode?: number } = {},
+): Promise<void> {
+  await using file = await createAtomicFile(path, options);
+  await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
+  await file.commit({ replace: true });
+}
+
+/** Makes renames and removals in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** rename() replaces silently; link() then unlink() does not. */
+async function linkNew(from: string, to: string): Promise<void> {
+  await link(from, to);
+  await rm(from);
+}

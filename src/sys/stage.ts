@@ -1,0 +1,43 @@
+/** A private folder for plaintext on its way in or out: 0700, wiped on every way out. */
+import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** Stages of killed runs are found by this prefix and wiped at the next start. */
+export const STAGE_PREFIX = "railiance-stage-";
+
+export interface Stage extends AsyncDisposable {
+  readonly path: string;
+  /** Writes a file (0600) below the stage, making folders as needed; returns its absolute path. */
+  write(relativePath: string, content: string | Uint8Array): Promise<string>;
+}
+
+/** Makes a stage in `parent`, which must exist. */
+export async function createStage(parent: string): Promise<Stage> {
+  const path = await mkdtemp(join(parent, STAGE_PREFIX)); // 0700 by mkdtemp(3)
+  return {
+    path,
+    async write(relativePath, content) {
+      const target = join(path, relativePath);
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      const handle = await open(target, "wx", 0o600);
+      try {
+        await handle.writeFile(content);
+      } finally {
+        await handle.close();
+      }
+      return target;
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Removes stages that a killed run left in `parent`. Call only while holding the lock. Returns their names. */
+export async function wipeStaleStages(parent: string): Promise<string[]> {
+  const stale = (await readdir(parent).catch(() => [])).filter((name) =>
+    name.startsWith(STAGE_PREFIX),
+  );
+  for (const name of stale) await rm(join(parent, name), { recursive: true, force: true });
+  return stale;
+}
