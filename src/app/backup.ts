@@ -10,6 +10,7 @@ import { proveOpens } from "../keys/prove.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { requireEmbeddedEtcd, requireRoot } from "./preflight.ts";
 import { resolveRecipients } from "../keys/recipients.ts";
+import { THIS_PROCESS } from "../sys/this-process.ts";
 import { takeLock } from "../sys/lock.ts";
 import { collectAssets } from "./collect.ts";
 import { defaultClusterName, makeManifest } from "./make-manifest.ts";
@@ -71,7 +72,7 @@ export async function backup(context: Context, options: BackupOptions): Promise<
   talk({ type: "done", text: `k3s ${version}, embedded etcd` });
   await prepareArchiveFolder(options.directory, { create: options.directory === ARCHIVE_FOLDER });
   const keys = await resolveKeys(context, options);
-  await using _lock = await takeLock(LOCK_FILE, `backup, pid ${process.pid}`);
+  await using _lock = await takeLock(LOCK_FILE, `backup, pid ${THIS_PROCESS.pid}`);
   const created = host.now();
   await using stage = await makeStage();
   await using snapshot = await takeSnapshot(context, settings);

@@ -7,6 +7,7 @@ import { OperatorError, systemCode } from "../errors.ts";
 import { findProgram } from "../sys/find-program.ts";
 import { sha256Hex, sha256OfFile } from "../sys/hash.ts";
 import { hostAddresses } from "../sys/network.ts";
+import { THIS_PROCESS } from "../sys/this-process.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { findArchives } from "./archives.ts";
 import { timeText } from "./words.ts";
@@ -70,7 +71,7 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
       nodeName: nodeNameOf(snapshot.saved.name, parts.context.host.hostname),
       dataDir: settings.dataDir,
       addresses: hostAddresses(),
-      architecture: process.arch,
+      architecture: THIS_PROCESS.architecture,
     },
     k3s: {
       version,

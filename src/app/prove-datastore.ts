@@ -45,7 +45,7 @@ export async function proveDatastore(
     checks: [
       passed("token.hash", `the server token has the recorded hash ${manifest.tokenHash}`),
       passed("snapshot.trailer", "the hash etcd appended to the snapshot"),
-      passed("snapshot.pages", "database pages walked from the root", { count: facts.pages }),
+      passed("snapshot.pages", "database pages, each in use once or free", { count: facts.pages }),
       passed("snapshot.keys", "live keys, as many as recorded", { count: facts.keys }),
       passed("snapshot.revision", `revision ${facts.revision}, as recorded`),
       passed("bootstrap.opens", "cluster certificates and keys decrypted with the token", {

@@ -96,7 +96,10 @@ async function inspectStaged(
   const token = await readTextIfPresent(stagedPath(plan, TOKEN_ENTRY));
   if (token === undefined) throw nothingStaged(plan);
   await using file = await openFile(stagedPath(plan, entry));
-  return inspectSnapshot(file, { password: tokenPassword(token), signal: context.host.signal });
+  return await inspectSnapshot(file, {
+    password: tokenPassword(token),
+    signal: context.host.signal,
+  });
 }
 
 function nothingStaged(plan: RestorePlan): OperatorError {

@@ -1,6 +1,7 @@
 /** `restore`: prove, plan, ask, journal, act, check; undo on failure. */
 import { LOCK_FILE } from "./places.ts";
 import { OperatorError, messageOf } from "../errors.ts";
+import { THIS_PROCESS } from "../sys/this-process.ts";
 import { requireRoot } from "./preflight.ts";
 import { takeLock } from "../sys/lock.ts";
 import { JOURNAL, openJournal, readJournal } from "./journal.ts";
@@ -56,9 +57,9 @@ export interface RestoreResult {
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
   requireRoot(context.host, "a restore");
-  await using _lock = await takeLock(LOCK_FILE, `restore, pid ${process.pid}`);
+  await using _lock = await takeLock(LOCK_FILE, `restore, pid ${THIS_PROCESS.pid}`);
   const unfinished = await readJournal();
-  if (options.rollback || options.resume) return goOn(context, options, unfinished);
+  if (options.rollback || options.resume) return await goOn(context, options, unfinished);
   if (unfinished !== undefined) throw inTheWay(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
@@ -76,7 +77,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
   await stage.keepAs(plan.folder);
-  await using journal = await openJournal({ plan, now: context.host.now });
+  await using journal = await openJournal({ plan, now: () => context.host.now() });
   const input = await stagedInput(context, plan, stage.proof.snapshot);
   const steps = await act(context, { input, journal, done: new Set() });
   return { ...result, outcome: "restored", steps };
@@ -175,7 +176,7 @@ async function goOn(
   }
   const { plan } = unfinished;
   const result = { archive: plan.archive, plan: [], kept: keptPlaces(plan), warnings: [] };
-  await using journal = await openJournal({ now: context.host.now });
+  await using journal = await openJournal({ now: () => context.host.now() });
   if (options.rollback) {
     await rollBack(context, { plan, journal, reason: "asked for by the operator" });
     return { ...result, outcome: "rolled-back", steps: [] };

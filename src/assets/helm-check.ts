@@ -56,9 +56,10 @@ export async function checkAgainstHelm(
   try {
     result = await runHelm(source, timeout);
   } catch (error) {
-    // Only an interruption ends the whole run.
-    if (!(error instanceof OperatorError) || source.host.signal.aborted) throw error;
-    if (error.code === "TOOL_MISSING" && systemCode(error.cause) === "ENOENT") {
+    // Only an interruption, or a bug, ends the whole run.
+    const isExpected = error instanceof OperatorError || systemCode(error) !== undefined;
+    if (!isExpected || source.host.signal.aborted) throw error;
+    if (isMissing(error)) {
       source.note("helm is not on PATH; release records were read from the cluster itself");
     } else collector.gap(checkFailed(messageOf(error)));
     return;
@@ -66,6 +67,10 @@ export async function checkAgainstHelm(
   const known = listIn(result, timeout);
   if (typeof known === "string") collector.gap(checkFailed(known));
   else compare(known, found, collector);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof OperatorError && systemCode(error.cause) === "ENOENT";
 }
 
 function runHelm(source: AssetSource, timeout: number): Promise<RunResult> {

@@ -85,11 +85,13 @@ export function decodeRelease(
   } catch {
     throw unreadable("does not hold JSON"); // the parser's own message quotes the text
   }
+  if (!isObject(parsed)) throw unreadable("has an unexpected shape"); // valibot takes a list for an object
   const release = v.safeParse(Release, parsed);
   if (!release.success) {
     throw unreadable(`has an unexpected ${v.getDotPath(release.issues[0]) ?? "shape"}`);
   }
   const { info, chart, hooks, ...rest } = release.output;
+  if (rest.name === "") throw unreadable("does not name a release");
   return {
     name: rest.name,
     namespace: rest.namespace,

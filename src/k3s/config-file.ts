@@ -65,5 +65,5 @@ export function parseConfig(text: string, file: string): [string, string[]][] {
 function listOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(listOf);
   if (value === null || value === undefined) return [];
-  return [typeof value === "object" ? JSON.stringify(value) : String(value)];
+  return [typeof value === "string" ? value : JSON.stringify(value)];
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { linkStatOf, readTextIfPresent, statOf } from "../sys/files.ts";
 import { kubectlJson } from "./kubectl.ts";
 import { lastServiceLines, serviceState, waitFor } from "./service.ts";
-import { field } from "./json.ts";
+import { field, itemsIn } from "./json.ts";
 import type { Host } from "../sys/host.ts";
 import type { Settings } from "./settings.ts";
 
@@ -138,8 +138,7 @@ async function checkHeartbeat(host: Host, expected: HealthExpectation): Promise<
 /** The node of the backup, or, under another host name, any node whose lease was renewed since. */
 async function freshLease(host: Host, expected: HealthExpectation): Promise<string | undefined> {
   const path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
-  const items = field(await kubectlJson(host, expected.settings, ["get", "--raw", path]), "items");
-  for (const lease of Array.isArray(items) ? items : []) {
+  for (const lease of itemsIn(await kubectlJson(host, expected.settings, ["get", "--raw", path]))) {
     const renewed = field(field(lease, "spec"), "renewTime");
     const name = field(field(lease, "metadata"), "name");
     if (typeof renewed !== "string" || typeof name !== "string") continue;
@@ -188,16 +187,10 @@ async function unreadyDeployments(
   host: Host,
   settings: Settings,
 ): Promise<HealthReport["warnings"]> {
-  const items = field(
-    await kubectlJson(host, settings, [
-      "get",
-      "--raw",
-      "/apis/apps/v1/namespaces/kube-system/deployments",
-    ]),
-    "items",
-  );
+  const path = "/apis/apps/v1/namespaces/kube-system/deployments";
+  const items = itemsIn(await kubectlJson(host, settings, ["get", "--raw", path]));
   const names: string[] = [];
-  for (const item of Array.isArray(items) ? items : []) {
+  for (const item of items) {
     const wanted = field(field(item, "spec"), "replicas");
     const available = field(field(item, "status"), "availableReplicas") ?? 0;
     const name = field(field(item, "metadata"), "name");

@@ -5,3 +5,9 @@ export function field(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null) return undefined;
   return Object.entries(value).find(([key]) => key === name)?.[1];
 }
+
+/** The `items` of a Kubernetes list; empty when they are `null`, as K3s has it for an empty list. */
+export function itemsIn(list: unknown): unknown[] {
+  const items: unknown = field(list, "items");
+  return Array.isArray(items) ? Array.from<unknown>(items) : [];
+}

@@ -91,7 +91,7 @@ async function* listOnce(
 ): AsyncGenerator<JsonObject, void, undefined> {
   let token: string | undefined;
   let limit = options.limit ?? 8;
-  do {
+  for (;;) {
     const query = pageQuery(path, { limit, token, labelSelector: options.labelSelector });
     // A single object is taken whatever its size; a page only up to a bound.
     const maxOutput = options.maxOutput ?? (limit === 1 ? 4 * PAGE_MAX : PAGE_MAX);
@@ -110,7 +110,8 @@ async function* listOnce(
     text = "";
     token = page.next;
     yield* page.items;
-  } while (token !== undefined);
+    if (token === undefined) return;
+  }
 }
 
 function pageQuery(

@@ -1,7 +1,7 @@
 /** Saving an etcd snapshot through K3s, trusting nothing but the file. */
 import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
-import { field } from "./json.ts";
+import { field, itemsIn } from "./json.ts";
 import { namesIn, statOf } from "../sys/files.ts";
 import { pause } from "../sys/pause.ts";
 import { UNINTERRUPTED } from "../sys/host.ts";
@@ -177,7 +177,7 @@ export function reasonIn(text: string, name: string): string | undefined {
   } catch {
     return undefined;
   }
-  for (const item of itemsOf(list).reverse()) {
+  for (const item of itemsIn(list).reverse()) {
     const spec = field(item, "spec");
     const message = field(field(field(item, "status"), "error"), "message");
     const snapshot = field(spec, "snapshotName");
@@ -186,11 +186,6 @@ export function reasonIn(text: string, name: string): string | undefined {
     }
   }
   return undefined;
-}
-
-function itemsOf(list: unknown): unknown[] {
-  const items = field(list, "items");
-  return Array.isArray(items) ? [...items] : []; // `items: null` when empty
 }
 
 function saveError(settings: Settings, result: RunResult): OperatorError {

@@ -110,7 +110,7 @@ function classItem(reader: GoRegexReader, fold: boolean): string | undefined {
 function posixClass(name: string, fold: boolean): string {
   const negated = name.startsWith("^");
   const known = POSIX[negated ? name.slice(1) : name];
-  if (known === undefined) throw new GoRegexError(`Go knows no [:${name}:]`);
+  if (known === undefined) throw new GoRegexError("Go knows no such [:class:]");
   return ranges(known, { negated, fold });
 }
 

@@ -127,7 +127,7 @@ class Translation {
     }
     const name = reader.match(/^P?<([A-Za-z0-9_]+)>/);
     if (name !== undefined) {
-      if (this.#names.has(name)) throw new GoRegexError(`two groups are called ${name}`);
+      if (this.#names.has(name)) throw new GoRegexError("two groups have the same name");
       this.#names.add(name);
       this.#outer.push(this.#flags);
       this.#output += "(?:";

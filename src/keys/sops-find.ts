@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { OperatorError, systemCode } from "../errors.ts";
 import { readTextIfPresent, statOf } from "../sys/files.ts";
-import { absolutePath } from "./key-file.ts";
+import { absolutePath, shownPath } from "./key-file.ts";
 import { valueOf } from "./user-folders.ts";
 import type { KeyWarning } from "./found.ts";
 import type { Host } from "../sys/host.ts";
@@ -34,11 +34,12 @@ export async function findSopsFile(
   const named = options.sopsConfig ?? valueOf(host, "SOPS_CONFIG");
   if (named !== undefined) {
     const path = absolutePath(named, options.workingDirectory);
-    const text = await readConfig(path);
+    const shown = shownPath(named) === named ? path : `(${shownPath(named)})`;
+    const text = await readConfig(path, shown);
     if (text !== undefined)
       return { file: { path, text }, warnings: await ownerWarnings(host, path) };
     const by = options.sopsConfig === undefined ? "SOPS_CONFIG names" : "the SOPS configuration is";
-    throw new OperatorError("usage", "SOPS_CONFIG_MISSING", `${by} ${path}, which does not exist`);
+    throw new OperatorError("usage", "SOPS_CONFIG_MISSING", `${by} ${shown}, which does not exist`);
   }
   return searchUpward(host, options.workingDirectory);
 }
@@ -62,22 +63,22 @@ async function searchUpward(host: Host, start: string): Promise<SopsSearch> {
   return { warnings: nameWarnings(misnamed) };
 }
 
-async function readConfig(path: string): Promise<string | undefined> {
+async function readConfig(path: string, shown = path): Promise<string | undefined> {
   try {
     const info = await statOf(path);
     if (info === undefined) return undefined;
-    if (info.size > SIZE_LIMIT) throw unreadable(path, "is larger than 1 MiB");
+    if (info.size > SIZE_LIMIT) throw unreadable(shown, "is larger than 1 MiB");
     return await readTextIfPresent(path);
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     const code = systemCode(error);
-    if (code === "EISDIR") throw unreadable(path, "is a folder");
-    throw unreadable(path, `cannot be read (${code ?? "unknown reason"})`);
+    if (code === "EISDIR") throw unreadable(shown, "is a folder");
+    throw unreadable(shown, `cannot be read (${code ?? "unknown reason"})`);
   }
 }
 
-function unreadable(path: string, reason: string): OperatorError {
-  return new OperatorError("usage", "SOPS_CONFIG_UNREADABLE", `${path} ${reason}`);
+function unreadable(shown: string, reason: string): OperatorError {
+  return new OperatorError("usage", "SOPS_CONFIG_UNREADABLE", `${shown} ${reason}`);
 }
 
 async function exists(path: string): Promise<boolean> {

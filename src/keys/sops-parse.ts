@@ -71,7 +71,7 @@ const Group: v.GenericSchema<RawGroup, SopsKeyGroup> = v.pipe(
 );
 const Rule = v.looseObject({
   path_regex: Text,
-  age: v.unknown(),
+  age: v.optional(v.unknown()),
   key_groups: v.nullish(v.array(v.nullable(Group)), []),
 });
 const Config = v.nullish(v.looseObject({ creation_rules: v.nullish(v.array(v.nullable(Rule))) }));
@@ -112,7 +112,9 @@ export function parseSopsRules(file: SopsFile): SopsRule[] | undefined {
     const [issue] = parsed.issues;
     const keys = issue.path?.map(({ key }) => key).filter(isKey) ?? [];
     const name = keys.findLast((key) => typeof key === "string") ?? "the file";
-    const reason = `expects another kind of value for ${String(name)} (found ${issue.received.slice(0, 20)})`;
+    // Only the kind of what stands there is told: it could be a key, put in the wrong place.
+    const found = issue.received.startsWith('"') ? "a text" : issue.received;
+    const reason = `expects another kind of value for ${String(name)}, not ${found}`;
     throw invalidSops(file.path, lineOf(keys), reason);
   }
   return parsed.output?.creation_rules?.flatMap((rule, index) => {

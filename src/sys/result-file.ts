@@ -11,7 +11,5 @@ export async function writeResultFile(
   result: { readonly command: string; readonly json: string },
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(join(folder, `${result.command}.json`), `${result.json}\n`, {
-    mode: 0o644,
-  });
+  await writeFileAtomic(join(folder, `${result.command}.json`), `${result.json}\n`);
 }

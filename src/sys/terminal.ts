@@ -13,7 +13,7 @@ export interface Terminal {
   /** Characters in a line of stderr's terminal; 80 when it is none. */
   columns(): number;
   /** Resolves when the bytes are handed over, also when the reader has gone. */
-  out(text: string): Promise<void>;
+  out(data: string | Uint8Array): Promise<void>;
   err(text: string): void;
   /** Resolves when everything written to stderr is handed over. */
   flush(): Promise<void>;
@@ -38,18 +38,18 @@ export async function realTerminal(
     stderrIsTerminal: stderr.isTTY,
     stderrIsJournal: isJournal(env["JOURNAL_STREAM"]),
     columns: () => (stderr.isTTY && stderr.columns > 0 ? stderr.columns : 80),
-    out: (text) => write(stdout, text),
+    out: (data) => write(stdout, data),
     err: (text) => void stderr.write(text),
     flush: () => write(stderr, ""),
     ask: canAsk ? (question, options = {}) => ask(question, { ...options, signal }) : undefined,
   };
 }
 
-function write(stream: Writable, text: string): Promise<void> {
+function write(stream: Writable, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed) return resolve();
     stream.once("error", () => resolve());
-    stream.write(text, () => resolve());
+    stream.write(data, () => resolve());
   });
 }
 
@@ -123,7 +123,7 @@ function readLine(
           return settle(() => reject(stopped()));
         if (options.hidden === true && character === "\u0004") return onEnd();
         if (options.hidden === true && character === "\u007f")
-          line = [...line].slice(0, -1).join("");
+          line = Array.from(line).slice(0, -1).join("");
         else line += character;
       }
     };

@@ -140,6 +140,15 @@ export function streamOf(bytes: Uint8Array, size = 65_536): ReadableStream<Uint8
   return streamFrom(pieces());
 }
 
+/** This many MiB that do not compress. */
+export function noise(mebibytes: number): Uint8Array {
+  const bytes = new Uint8Array(mebibytes * 1024 * 1024);
+  for (let at = 0; at < bytes.length; at += 65_536) {
+    crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  }
+  return bytes;
+}
+
 /** Everything a stream yields. */
 export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];

@@ -2,7 +2,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { generateHybridIdentity, generateX25519Identity, identityToRecipient } from "age-encryption";
+import {
+  generateHybridIdentity,
+  generateX25519Identity,
+  identityToRecipient,
+} from "age-encryption";
 import { OperatorError } from "../../../src/errors.ts";
 import { discoverIdentities } from "../../../src/keys/identities.ts";
 import { testHost } from "../../helpers/host.ts";
@@ -74,5 +78,9 @@ export function foundHere(...pairs: readonly KeyPair[]): FoundIdentities {
     kind: recipient.startsWith("age1pq1") ? ("post-quantum" as const) : ("x25519" as const),
     source: `keys.txt line ${index + 1}`,
   }));
-  return { identities, problems: [], places: ["SOPS_AGE_KEY (not set)", "/home/.config/sops/age/keys.txt"] };
+  return {
+    identities,
+    problems: [],
+    places: ["SOPS_AGE_KEY (not set)", "/home/.config/sops/age/keys.txt"],
+  };
 }

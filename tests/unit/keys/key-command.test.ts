@@ -48,7 +48,11 @@ describe("SOPS_AGE_KEY_CMD", () => {
     const key = await box.write("key.txt", a.secret);
     const seen = `${box.path}/seen`;
     const script = `env > '${seen}'; cat '${key}'`;
-    const env = { VAULT_ADDR: "https://vault", SOPS_AGE_KEY: a.secret, SOPS_AGE_KEY_CMD: `sh -c "${script}"` };
+    const env = {
+      VAULT_ADDR: "https://vault",
+      SOPS_AGE_KEY: a.secret,
+      SOPS_AGE_KEY_CMD: `sh -c "${script}"`,
+    };
     const { readFile } = await import("node:fs/promises");
     await box.discover(env);
     const without = await readFile(seen, "utf8");
@@ -68,7 +72,11 @@ describe("SOPS_AGE_KEY_CMD", () => {
   for (const [what, command, says] of [
     ["fails", "sh -c 'echo AGE-SECRET-KEY-1LEAK; exit 3'", "SOPS_AGE_KEY_CMD failed (exit code 3)"],
     ["is killed", "sh -c 'kill -9 $$'", "SOPS_AGE_KEY_CMD failed (signal SIGKILL)"],
-    ["is not there", "/nonexistent/key-tool", "SOPS_AGE_KEY_CMD names a program that is not there or cannot be run"],
+    [
+      "is not there",
+      "/nonexistent/key-tool",
+      "SOPS_AGE_KEY_CMD names a program that is not there or cannot be run",
+    ],
     ["has an open quote", "cat 'x", "SOPS_AGE_KEY_CMD has an open quote or a backslash at its end"],
     ["is only a comment", "# cat", "SOPS_AGE_KEY_CMD names no program"],
     ["is an empty word", "''", "SOPS_AGE_KEY_CMD names no program"],

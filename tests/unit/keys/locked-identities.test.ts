@@ -67,18 +67,30 @@ describe("discoverIdentities() with a passphrase-protected key file", () => {
     const says = "is protected by a passphrase, and there is no terminal to ask for it";
     expect(await codeAndText(locked)).toBe(`KEY_FILE_LOCKED SOPS_AGE_KEY_FILE (F) ${says}`);
     const error = await refusal(() => box.discover({}, { files: ["locked"] }));
-    expect([error.exit, error.code, error.message]).toEqual(["key", "KEY_FILE_LOCKED", `-i locked ${says}`]);
+    expect([error.exit, error.code, error.message]).toEqual([
+      "key",
+      "KEY_FILE_LOCKED",
+      `-i locked ${says}`,
+    ]);
   });
 
   test("tells a wrong passphrase, none, a damaged file and a foreign age file apart", async () => {
     const locked = await lock(a.secret);
-    expect(await codeAndText(locked, "wrong")).toContain("KEY_FILE_LOCKED SOPS_AGE_KEY_FILE (F) did not open");
+    expect(await codeAndText(locked, "wrong")).toContain(
+      "KEY_FILE_LOCKED SOPS_AGE_KEY_FILE (F) did not open",
+    );
     expect(await codeAndText(locked, "")).toContain("no passphrase was given");
-    expect(await codeAndText(locked.subarray(0, -3), PASSPHRASE)).toContain("KEY_FILE_INVALID SOPS_AGE_KEY_FILE (F) is damaged");
-    expect(await codeAndText("-----BEGIN AGE ENCRYPTED FILE-----\n!!\n", PASSPHRASE)).toContain("damaged armored");
+    expect(await codeAndText(locked.subarray(0, -3), PASSPHRASE)).toContain(
+      "KEY_FILE_INVALID SOPS_AGE_KEY_FILE (F) is damaged",
+    );
+    expect(await codeAndText("-----BEGIN AGE ENCRYPTED FILE-----\n!!\n", PASSPHRASE)).toContain(
+      "damaged armored",
+    );
     const foreign = new Encrypter();
     foreign.addRecipient(a.recipient);
-    expect(await codeAndText(await foreign.encrypt("x"), PASSPHRASE)).toContain("age file without a passphrase");
+    expect(await codeAndText(await foreign.encrypt("x"), PASSPHRASE)).toContain(
+      "age file without a passphrase",
+    );
   });
 
   test("refuses a work factor that would take minutes, before asking", async () => {

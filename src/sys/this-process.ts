@@ -1,0 +1,6 @@
+/** What the runtime knows of this process. */
+
+export const THIS_PROCESS: { readonly pid: number; readonly architecture: string } = {
+  pid: process.pid,
+  architecture: process.arch,
+};

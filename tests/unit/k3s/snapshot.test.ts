@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reasonIn, saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { testHost } from "../../helpers/host.ts";
+import { testSettings } from "../../helpers/settings.ts";
+import type { Settings } from "../../../src/k3s/settings.ts";
+
+let folder = "";
+let settings: Settings;
+
+/** A k3s that runs `script` for `etcd-snapshot`; what it was called with is in `calls`. */
+async function k3s(script: string): Promise<void> {
+  const path = join(folder, "k3s");
+  await writeFile(
+    path,
+    `#!/bin/sh\necho "$*" >> ${folder}/calls\necho "$K3S_CONFIG_FILE" >> ${folder}/env\n${script}\n`,
+  );
+  await chmod(path, 0o755);
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "railiance-k3s-"));
+  await mkdir(join(folder, "snapshots"));
+  settings = {
+    ...testSettings({}),
+    k3s: join(folder, "k3s"),
+    snapshotDir: join(folder, "snapshots"),
+  };
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const host = testHost({});
+/** Takes the name the way K3s does and writes the file. */
+const SAVE = `while [ "$1" != --name ]; do shift; done; name=$2-s1.example-1795439532`;
+
+describe("saveSnapshot()", () => {
+  test("finds the file by the name K3s printed, also behind warnings", async () => {
+    await k3s(`${SAVE}; echo data > ${folder}/snapshots/$name
+echo 'time="x" level=warning msg="Unknown flag --token found in config.yaml, skipping\\n"' >&2
+echo "time=\\"x\\" level=info msg=\\"Snapshot $name saved.\\"" >&2`);
+    const saved = await saveSnapshot(host, settings);
+    expect(saved.size).toBe(5);
+    expect(saved.name).toMatch(/^railiance-s2-[0-9a-f]{4}-s1\.example-1795439532$/);
+  });
+
+  test("reads the coloured line of a terminal", async () => {
+    await k3s(`${SAVE}; echo data > ${folder}/snapshots/$name
+printf '\\033[36mINFO\\033[0m[0000] Snapshot %s saved. \\r\\n' "$name" >&2`);
+    expect((await saveSnapshot(host, settings)).size).toBe(5);
+  });
+
+  test("gives the long flag names and keeps the configuration file out", async () => {
+    await k3s(`echo no >&2; exit 1`);
+    await expect(saveSnapshot(host, settings)).rejects.toThrow();
+    const calls = await readFile(join(folder, "calls"), "utf8");
+    expect(calls).toContain("--etcd-snapshot-dir=");
+    expect(calls).toContain("--etcd-snapshot-compress=false");
+    expect(calls).not.toContain(" --dir");
+    expect((await readFile(join(folder, "env"), "utf8")).trim()).toBe("/dev/null");
+  });
+
+  test("does not believe exit 0 without a word, and gives the reason K3s recorded", async () => {
+    await k3s(`if [ "$1" = kubectl ]; then
+  name=$(sed -n 's/.*--name \\([^ ]*\\).*/\\1/p' ${folder}/calls | head -1)
+  printf '{"items":[{"spec":{"snapshotName":"%s-s1-1"},"status":{"readyToUse":false,"error":{"message":"no space left on device"}}}]}' "$name"
+fi`);
+    await expect(saveSnapshot(host, settings)).rejects.toThrow(
+      "k3s reported success but wrote no snapshot: no space left on device",
+    );
+  });
+
+  test("does not believe a name whose file is not on this host", async () => {
+    await k3s(`echo 'level=info msg="Snapshot railiance-s2-s2-1795439532 saved."' >&2`);
+    await expect(saveSnapshot(host, settings)).rejects.toThrow("is not on this host");
+  });
+
+  test("tries again while another snapshot is being taken", async () => {
+    await k3s(`if [ $(wc -l < ${folder}/calls) -lt 3 ]; then
+  echo 'level=fatal msg="Error: see server log for details: Internal error occurred: etcd-snapshot error ID 86460"' >&2; exit 1
+fi
+${SAVE}; echo data > ${folder}/snapshots/$name; echo "msg=\\"Snapshot $name saved.\\"" >&2`);
+    expect((await saveSnapshot(host, settings)).size).toBe(5);
+  });
+
+  const failures: [string, string, string][] = [
+    [
+      "K3S_DOWN",
+      'Error: failed to get CA certs: Get \\"https://127.0.0.1:6443/cacerts\\": dial tcp 127.0.0.1:6443: connect: connection refused',
+      "k3s does not answer on port 6443",
+    ],
+    [
+      "DATA_DIR",
+      "Error: open /nonexist/server/token: no such file or directory",
+      "there is no server token below",
+    ],
+    ["TOKEN_REFUSED", "Error: see server log for details: not authorized", "k3s refuses the token"],
+    [
+      "DATASTORE_UNSUPPORTED",
+      "Error: see server log for details: etcd datastore disabled",
+      "does not run on embedded etcd",
+    ],
+    ["SNAPSHOT_FAILED", "Error: something new", "something new"],
+  ];
+  for (const [code, said, sentence] of failures) {
+    test(`${code}: "${sentence}" when K3s says "${said.slice(0, 60)}"`, async () => {
+      await writeFile(join(folder, "said"), `time="x" level=fatal msg="${said}"\n`);
+      await k3s(`cat ${folder}/said >&2; exit 1`);
+      await expect(saveSnapshot(host, settings)).rejects.toThrow(sentence);
+    });
+  }
+
+  test("takes another name when the scheduled prefix begins like ours", async () => {
+    await k3s(`exit 1`);
+    await expect(saveSnapshot(host, { ...settings, snapshotName: "railiance" })).rejects.toThrow();
+    expect(await readFile(join(folder, "calls"), "utf8")).toContain("--name s2-railiance-s2-");
+  });
+});
+
+describe("reasonIn()", () => {
+  test("copes with `items: null` and with garbage", () => {
+    expect(reasonIn('{"items":null}', "x")).toBeUndefined();
+    expect(reasonIn("not json", "x")).toBeUndefined();
+  });
+});
