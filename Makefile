@@ -41,7 +41,7 @@ demo: $(PROGRAM) lab-build ## a bare server: back it up, wipe it, bring it back
 	@$(BUN) tests/lab/demo.ts
 
 lab: $(PROGRAM) lab-build ## run CMD='…' as root on a fresh bare server (no CMD: a shell)
-	@$(BUN) tests/lab/run.ts $(if $(CMD),-- $(call quote,$(CMD)))
+	@$(BUN) tests/lab/run.ts $(if $(CMD),$(call quote,$(CMD)))
 
 lab-build: $(SETUP) ## build the real control plane the tests run against
 	@tests/lab/build.sh

@@ -20,18 +20,9 @@ async function main(): Promise<number> {
   return runProgram(process.argv.slice(2), {
     host,
     terminal: await realTerminal(host.env, signal),
-    workingDirectory: workingDirectory(),
+    workingDirectory: process.cwd(),
     commands: COMMANDS,
   });
-}
-
-/** A folder removed under our feet must not keep a restore from running. */
-function workingDirectory(): string {
-  try {
-    return process.cwd();
-  } catch {
-    return "/";
-  }
 }
 
 process.exit(await main());

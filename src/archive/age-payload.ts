@@ -9,7 +9,8 @@ import { TAG_SIZE } from "./cipher.ts";
 import type { Cipher, KeyedCipher } from "./cipher.ts";
 import { orderedStream } from "./frame-flow.ts";
 import type { JobResult, JobSource } from "./frame-flow.ts";
-import { joinBytes, PieceReader, release } from "./frame-pieces.ts";
+import type { PieceReader } from "./frame-pieces.ts";
+import { BufferPool, joinBytes, release } from "./frame-pieces.ts";
 
 export const CHUNK_SIZE = 64 * 1024;
 export const SEALED_CHUNK_SIZE = CHUNK_SIZE + TAG_SIZE;
@@ -34,17 +35,17 @@ export interface SealOptions {
 }
 
 /**
- * `prefix` and the sealed payload of `input`. When `input` fails, so does the
+ * `prefix` and the sealed payload of what `reader` holds. When its input fails, so does the
  * result, and the chunk that marks the end is never made: what was written can
  * then never decrypt cleanly.
  */
 export async function sealPayload(
-  input: ReadableStream<Uint8Array>,
+  reader: PieceReader,
   options: SealOptions,
 ): Promise<ReadableStream<Uint8Array>> {
   const { cipher, prefix } = options;
   const keyed = await cipher.withKey(options.key);
-  const reader = new PieceReader(input);
+  const buffers = new BufferPool(GROUP * CHUNK_SIZE);
   let index = -1;
   const source: JobSource = {
     async next() {
@@ -52,14 +53,13 @@ export async function sealPayload(
         index = 0;
         return { result: Promise.resolve({ pieces: [prefix] }) };
       }
-      const group = await takeGroup(reader, CHUNK_SIZE);
+      const group = await takeGroup(reader, buffers, CHUNK_SIZE);
       // A payload without a byte has one empty chunk; any other ends in a chunk that is not empty.
       if (group.chunks.length === 0 && index > 0) return undefined;
-      const chunks = group.chunks.length === 0 ? [new Uint8Array(0)] : group.chunks;
-      const first = index;
-      index += chunks.length;
-      const job = { keyed, chunks, first, ended: group.ended };
-      return { result: afterTurn(cipher, () => sealGroup(job)) };
+      if (group.chunks.length === 0) group.chunks.push(new Uint8Array(0));
+      const job = { keyed, first: index, ...group };
+      index += group.chunks.length;
+      return { result: inTurn(cipher, buffers, job, sealGroup) };
     },
     stop: (reason) => reader.cancel(reason),
   };
@@ -83,44 +83,47 @@ export async function openPayload(
   options: OpenOptions,
 ): Promise<ReadableStream<Uint8Array>> {
   const keyed = await options.cipher.withKey(options.key);
+  const buffers = new BufferPool(GROUP * SEALED_CHUNK_SIZE);
   let index = 0;
   const source: JobSource = {
     async next() {
-      const { chunks, ended } = await takeGroup(reader, SEALED_CHUNK_SIZE);
-      if (chunks.length === 0) {
+      const group = await takeGroup(reader, buffers, SEALED_CHUNK_SIZE);
+      if (group.chunks.length === 0) {
         if (index > 0) return undefined;
         throw damaged("the file ends before its first chunk", "cut");
       }
-      const job = { keyed, chunks, first: index, ended };
-      index += chunks.length;
-      return { result: afterTurn(options.cipher, () => openGroup(job)) };
+      const job = { keyed, first: index, ...group };
+      index += group.chunks.length;
+      return { result: inTurn(options.cipher, buffers, job, openGroup) };
     },
     stop: (reason) => reader.cancel(reason),
   };
   return orderedStream(source, GROUPS_IN_FLIGHT);
 }
 
-interface GroupJob {
-  readonly keyed: KeyedCipher;
-  readonly chunks: readonly Uint8Array[];
-  /** Index in the file of the first of them. */
-  readonly first: number;
+interface Group {
+  /** Where the chunks lie; goes back to its pool. */
+  readonly buffer: Uint8Array;
+  readonly chunks: Uint8Array[];
   /** Is the last of them the last of the file? */
   readonly ended: boolean;
 }
 
+interface GroupJob extends Group {
+  readonly keyed: KeyedCipher;
+  /** Index in the file of the first chunk. */
+  readonly first: number;
+}
+
 /** Up to GROUP chunks; `ended` tells whether anything follows, which a chunk must know about itself. */
-async function takeGroup(
-  reader: PieceReader,
-  size: number,
-): Promise<{ readonly chunks: Uint8Array[]; readonly ended: boolean }> {
+async function takeGroup(reader: PieceReader, buffers: BufferPool, size: number): Promise<Group> {
+  const buffer = buffers.take();
+  const filled = await reader.fill(buffer);
   const chunks: Uint8Array[] = [];
-  while (chunks.length < GROUP) {
-    const chunk = await reader.take(size);
-    if (chunk.length > 0) chunks.push(chunk);
-    if (chunk.length < size) break;
+  for (let offset = 0; offset < filled; offset += size) {
+    chunks.push(buffer.subarray(offset, Math.min(offset + size, filled)));
   }
-  return { chunks, ended: (await reader.peek()) === undefined };
+  return { buffer, chunks, ended: (await reader.peek()) === undefined };
 }
 
 async function sealGroup({ keyed, chunks, first, ended }: GroupJob): Promise<JobResult> {
@@ -163,7 +166,8 @@ async function diagnose(job: GroupJob, at: number, good: Uint8Array[]): Promise<
   const index = job.first + at;
   const last = isLast(job, at);
   const other = await job.keyed.open(chunkNonce(index, !last), chunk);
-  if (other !== undefined && !(other.length === 0 && index > 0)) {
+  // A chunk that is not full is never in the middle of a file, whatever its mark says.
+  if (other?.length === CHUNK_SIZE) {
     const failure = last
       ? damaged(`the file was cut off after chunk ${index + 1}`, "cut")
       : damaged(`something follows the end of the file (after chunk ${index + 1})`, "altered");
@@ -190,9 +194,16 @@ function chunkNonce(index: number, last: boolean): Uint8Array {
 }
 
 /** Runs the job; for a blocking cipher after timers and signal handlers had their turn. */
-async function afterTurn<T>(cipher: Cipher, run: () => Promise<T>): Promise<T> {
+async function inTurn(
+  cipher: Cipher,
+  buffers: BufferPool,
+  job: GroupJob,
+  run: (job: GroupJob) => Promise<JobResult>,
+): Promise<JobResult> {
   if (cipher.blocking) await new Promise((resolve) => setImmediate(resolve));
-  return run();
+  const result = await run(job);
+  buffers.give(job.buffer);
+  return result;
 }
 
 const HINTS = {

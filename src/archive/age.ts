@@ -13,12 +13,13 @@ import {
 import { pickCipher, TAG_SIZE } from "./cipher.ts";
 import type { Cipher } from "./cipher.ts";
 import { joinBytes, PieceReader } from "./frame-pieces.ts";
+import type { PieceReaderOptions } from "./frame-pieces.ts";
 
 export { recipientKind, recipientOf } from "./age-keys.ts";
 export type { RecipientKind } from "./age-keys.ts";
 export type { HeaderFacts } from "./age-header.ts";
 
-export interface AgeOptions {
+export interface AgeOptions extends PieceReaderOptions {
   /** Default: the fastest one of this runtime. */
   readonly cipher?: Cipher;
 }
@@ -39,7 +40,8 @@ export async function encryptStream(
   fileKey.fill(0);
   const entrance = new TransformStream<Uint8Array, Uint8Array>();
   const prefix = joinBytes([header, nonce]);
-  const readable = await sealPayload(entrance.readable, { cipher, key, prefix });
+  const reader = new PieceReader(entrance.readable, options);
+  const readable = await sealPayload(reader, { cipher, key, prefix });
   key.fill(0);
   return { writable: entrance.writable, readable };
 }
@@ -66,12 +68,12 @@ export async function decryptWith(
   open: (header: Uint8Array) => Promise<Uint8Array>,
   options: AgeOptions = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  const reader = new PieceReader(input);
+  const reader = new PieceReader(input, options);
   try {
     const cipher = options.cipher ?? (await pickCipher());
     const fileKey = await open(await readHeader(reader));
-    const nonce = await reader.take(NONCE_SIZE);
-    if (nonce.length < NONCE_SIZE) throw tooShort();
+    const nonce = new Uint8Array(NONCE_SIZE);
+    if ((await reader.fill(nonce)) < NONCE_SIZE) throw tooShort();
     const key = payloadKey(fileKey, nonce);
     fileKey.fill(0);
     const plaintext = await openPayload(reader, { cipher, key });

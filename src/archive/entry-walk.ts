@@ -1,6 +1,6 @@
 /** Goes through an archive's entries beside its manifest: the same names, in the same order, with the same bytes. */
 import { bodyCheck } from "./hashed-body.ts";
-import { refused } from "./tar-header.ts";
+import { refused } from "./refused.ts";
 import { MANIFEST_PATH, RUNBOOK_PATH, shownPath } from "./tar-path.ts";
 import type { Difference } from "./hashed-body.ts";
 import type { Entry, Manifest } from "./manifest.ts";

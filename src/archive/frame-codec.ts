@@ -4,22 +4,27 @@
  * and leave the contexts' memory to the garbage collector.
  */
 import { constants, createZstdCompress, createZstdDecompress, zstdDecompressSync } from "node:zlib";
+import { joinBytes } from "./frame-pieces.ts";
 import { FrameWalker } from "./frame-walker.ts";
 
 type ZlibStream = ReturnType<typeof createZstdCompress> | ReturnType<typeof createZstdDecompress>;
 
-/** Bytes in one zlib output buffer. */
-const OUTPUT_SIZE = 1024 * 1024;
+/** Bytes in one zlib output buffer; when decompressing, a frame of `compressFrames` fills one exactly. */
+const COMPRESSED_SIZE = 256 * 1024;
+const DECOMPRESSED_SIZE = 1024 * 1024;
 
 /** One zlib stream that is written to, one input after another, and never ended. */
 export class ZlibWorker {
   readonly #stream: ZlibStream;
+  readonly #outputSize: number;
   #pieces: Uint8Array[] = [];
   #failure: Error | undefined;
   #reject: ((error: Error) => void) | undefined;
 
-  constructor(stream: ZlibStream) {
+  /** `outputSize`: the `chunkSize` of the zlib stream. */
+  constructor(stream: ZlibStream, outputSize: number) {
     this.#stream = stream;
+    this.#outputSize = outputSize;
     stream.on("data", (piece: Uint8Array) => this.#pieces.push(piece));
     stream.on("error", (error: Error) => {
       this.#failure = error;
@@ -28,7 +33,7 @@ export class ZlibWorker {
   }
 
   /** What comes out for `input`, which must not change meanwhile. After a failure the worker is of no more use. */
-  run(input: Uint8Array): Promise<Uint8Array[]> {
+  run(input: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure);
@@ -36,12 +41,27 @@ export class ZlibWorker {
       }
       this.#reject = reject;
       this.#stream.write(input, (error) => {
-        const pieces = this.#pieces;
-        this.#pieces = [];
-        if (error === null || error === undefined) resolve(pieces);
+        if (error === null || error === undefined) resolve(this.#takeOutput());
         else reject(error);
       });
     });
+  }
+
+  /** The output in memory of its own. zlib's buffers are freed once they are full: it has taken new ones by then. */
+  #takeOutput(): Uint8Array {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    const [first, ...others] = pieces;
+    const alone = first !== undefined && others.length === 0;
+    if (alone && first.byteLength === first.buffer.byteLength) return first;
+    const joined = joinBytes(pieces);
+    for (const { buffer, byteOffset, byteLength } of pieces) {
+      const full = byteOffset + byteLength === this.#outputSize;
+      if (full && buffer instanceof ArrayBuffer && buffer.byteLength === this.#outputSize) {
+        buffer.transfer(0);
+      }
+    }
+    return joined;
   }
 
   close(): void {
@@ -59,13 +79,13 @@ export class ZlibPool {
     this.#make = make;
   }
 
-  async run(input: Uint8Array): Promise<Uint8Array[]> {
+  async run(input: Uint8Array): Promise<Uint8Array> {
     const worker = this.#idle.pop() ?? this.#make();
     try {
-      const pieces = await worker.run(input);
+      const output = await worker.run(input);
       if (this.#closed) worker.close();
       else this.#idle.push(worker);
-      return pieces;
+      return output;
     } catch (error) {
       worker.close();
       throw error;
@@ -91,24 +111,26 @@ export function compressorPool(level: number): ZlibPool {
     [constants.ZSTD_c_checksumFlag]: 1,
   };
   const flush = constants.ZSTD_e_end;
+  const chunkSize = COMPRESSED_SIZE;
   return new ZlibPool(
-    () => new ZlibWorker(createZstdCompress({ params, flush, chunkSize: OUTPUT_SIZE })),
+    () => new ZlibWorker(createZstdCompress({ params, flush, chunkSize }), chunkSize),
   );
 }
 
 /** A worker that decompresses frames, in pieces or whole. */
 export function decompressor(): ZlibWorker {
-  return new ZlibWorker(createZstdDecompress({ chunkSize: OUTPUT_SIZE }));
+  const chunkSize = DECOMPRESSED_SIZE;
+  return new ZlibWorker(createZstdDecompress({ chunkSize }), chunkSize);
 }
 
 /**
  * Decompresses one whole frame of at most `bound` bytes of content on the
  * calling thread, after timers and signal handlers had their turn. Throws zlib's error.
  */
-export async function decompressBlocking(frame: Uint8Array, bound: number): Promise<Uint8Array[]> {
+export async function decompressBlocking(frame: Uint8Array, bound: number): Promise<Uint8Array> {
   await new Promise((resolve) => setImmediate(resolve));
   // maxOutputLength 0 is refused; a frame without content still passes with 1.
-  return [zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bound) })];
+  return zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bound) });
 }
 
 /**
@@ -120,11 +142,22 @@ export function mustDecompressBlocking(): boolean {
   return globalThis.navigator?.userAgent?.startsWith("Deno/") ?? false;
 }
 
-/** Is this exactly one complete frame with `contentSize` bytes in it, as far as its headers tell? */
-export function isWholeFrame(pieces: readonly Uint8Array[], contentSize: number): boolean {
-  const walker = new FrameWalker();
-  for (const piece of pieces) {
-    if (walker.advance(piece) !== piece.length) return false;
+/**
+ * Do these bytes hold whole frames with `contentSize` bytes of content, as far
+ * as their headers tell? Usually one; when it ends exactly where zlib's output
+ * buffer does, zlib is asked once more and adds an empty one.
+ */
+export function areWholeFrames(bytes: Uint8Array, contentSize: number): boolean {
+  let known = 0;
+  let bound = 0;
+  let telling = true;
+  for (let offset = 0; offset < bytes.length;) {
+    const walker = new FrameWalker();
+    offset += walker.advance(bytes.subarray(offset));
+    if (!walker.done) return false;
+    known += walker.contentSize ?? 0;
+    bound += walker.contentBound;
+    telling &&= walker.contentSize !== undefined;
   }
-  return walker.done && (walker.contentSize ?? contentSize) === contentSize;
+  return bytes.length > 0 && bound >= contentSize && (!telling || known === contentSize);
 }

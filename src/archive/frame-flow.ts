@@ -101,7 +101,8 @@ class JobWindow {
         else this.#push(job.result);
       } catch (error) {
         this.#finished = true;
-        this.#push(Promise.resolve({ pieces: [], failure: error }));
+        // A rejection, not a `failure`: a stream may fail with undefined as the reason.
+        this.#push(Promise.reject(error));
       }
     }
   }

@@ -1,4 +1,4 @@
-/** Reading a byte stream in pieces of one's own choosing, without copying when it can be helped. */
+/** Reading a byte stream in pieces of one's own choosing, and keeping its memory in hand. */
 
 const NOTHING = new Uint8Array(0);
 
@@ -8,15 +8,47 @@ interface Reader {
   cancel(reason: unknown): Promise<void>;
 }
 
+export interface PieceReaderOptions {
+  /**
+   * True when nobody else holds the pieces of the input (they come from
+   * `encryptStream`, `compressFrames`, …, and are not teed): their memory is freed
+   * as soon as they are read, instead of at some garbage collection.
+   */
+  readonly ownsInput?: boolean;
+}
+
+/** Buffers of one size that are used again; garbage collection in Bun is too lazy for a stream of them. */
+export class BufferPool {
+  readonly #size: number;
+  readonly #free: Uint8Array[] = [];
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(this.#size);
+  }
+
+  /** Gives a whole buffer of this pool back, when nothing reads it any more. */
+  give(buffer: Uint8Array): void {
+    if (buffer.byteLength === this.#size) this.#free.push(buffer);
+  }
+}
+
 export class PieceReader {
   readonly #reader: Reader;
+  /** The piece under way as it came, and what is left of it. */
+  #whole: Uint8Array = NOTHING;
   #piece: Uint8Array = NOTHING;
   #ended = false;
   #position = 0;
+  readonly #owned: boolean;
 
   /** Locks `input` until it ends, fails or is cancelled. */
-  constructor(input: ReadableStream<Uint8Array>) {
+  constructor(input: ReadableStream<Uint8Array>, options: PieceReaderOptions = {}) {
     this.#reader = input.getReader();
+    this.#owned = options.ownsInput ?? false;
   }
 
   /** Bytes consumed so far. */
@@ -29,41 +61,33 @@ export class PieceReader {
     while (this.#piece.length === 0) {
       if (this.#ended) return undefined;
       const { done, value } = await this.#reader.read();
-      if (value !== undefined) this.#piece = value;
+      if (value !== undefined) this.#piece = this.#whole = value;
       if (done) this.#ended = true;
     }
     return this.#piece;
   }
 
-  /** Consumes `count` bytes of what `peek` returned. */
+  /** Consumes `count` bytes of what `peek` returned; copy them first. */
   skip(count: number): void {
     this.#piece = this.#piece.subarray(count);
     this.#position += count;
+    if (this.#piece.length > 0) return;
+    if (this.#owned) release([this.#whole]);
+    this.#whole = NOTHING;
   }
 
-  /**
-   * Exactly `length` bytes, or fewer at the end of the stream. A view of the
-   * stream's own piece when they lie together; else copied into what
-   * `allocate` returns (at least `length` bytes; default: fresh memory).
-   */
-  async take(length: number, allocate = freshBytes): Promise<Uint8Array> {
-    const first = await this.peek();
-    if (first === undefined) return NOTHING;
-    if (first.length >= length) {
-      this.skip(length);
-      return first.subarray(0, length);
-    }
-    const target = allocate(length);
+  /** Copies the next bytes into `target` until it is full or the stream ends; returns how many. */
+  async fill(target: Uint8Array): Promise<number> {
     let filled = 0;
-    while (filled < length) {
+    while (filled < target.length) {
       const piece = await this.peek();
       if (piece === undefined) break;
-      const count = Math.min(piece.length, length - filled);
+      const count = Math.min(piece.length, target.length - filled);
       target.set(count === piece.length ? piece : piece.subarray(0, count), filled);
       this.skip(count);
       filled += count;
     }
-    return target.subarray(0, filled);
+    return filled;
   }
 
   /** Tells the stream that nobody reads on. */
@@ -91,10 +115,7 @@ export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
 export function release(pieces: readonly Uint8Array[]): void {
   for (const { buffer, byteLength } of pieces) {
     // A view of a part does not own its buffer (node:crypto cuts small results from a shared pool).
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+    const whole = byteLength > 0 && buffer.byteLength === byteLength;
+    if (whole && buffer instanceof ArrayBuffer) buffer.transfer(0);
   }
-}
-
-function freshBytes(length: number): Uint8Array {
-  return new Uint8Array(length);
 }

@@ -3,6 +3,7 @@ import { messageOf, OperatorError } from "../errors.ts";
 import { decompressBlocking, decompressor, ZlibPool } from "./frame-codec.ts";
 import type { ZlibWorker } from "./frame-codec.ts";
 import type { JobResult, JobSource } from "./frame-flow.ts";
+import { BufferPool } from "./frame-pieces.ts";
 import type { PieceReader } from "./frame-pieces.ts";
 import { FrameError, FrameWalker } from "./frame-walker.ts";
 
@@ -25,7 +26,7 @@ export class FrameSource implements JobSource {
   readonly #reader: PieceReader;
   readonly #blocking: boolean;
   readonly #pool = new ZlibPool(decompressor);
-  readonly #buffers: Uint8Array[] = [];
+  readonly #buffers = new BufferPool(BUFFER_SIZE);
   #large: LargeFrame | undefined;
   #frames = 0;
 
@@ -37,7 +38,7 @@ export class FrameSource implements JobSource {
 
   async next(): Promise<{ readonly result: Promise<JobResult> } | undefined> {
     if (this.#large !== undefined) {
-      return { result: Promise.resolve({ pieces: await this.#continueLarge(this.#large) }) };
+      return { result: Promise.resolve(await this.#continueLarge(this.#large)) };
     }
     if ((await this.#reader.peek()) === undefined) {
       this.#pool.close();
@@ -58,31 +59,36 @@ export class FrameSource implements JobSource {
   async #nextFrame(): Promise<{ readonly result: Promise<JobResult> }> {
     const start = this.#reader.position;
     const walker = new FrameWalker();
-    const parts: Uint8Array[] = [];
+    let buffer = this.#buffers.take();
     while (!walker.done) {
+      const filled = walker.size;
       const part = await this.#walk(walker, start, WHOLE_FRAME_LIMIT);
-      if (walker.skippable) continue;
-      parts.push(part);
-      if (walker.contentBound > WHOLE_FRAME_LIMIT || walker.size > WHOLE_FRAME_LIMIT) {
-        return {
-          result: Promise.resolve({ pieces: await this.#startLarge(walker, start, parts) }),
-        };
+      if (!walker.skippable) {
+        buffer = withRoom(buffer, filled, walker.size);
+        buffer.set(part, filled);
+      }
+      this.#reader.skip(part.length);
+      const tooLarge = Math.max(walker.contentBound, walker.size) > WHOLE_FRAME_LIMIT;
+      if (tooLarge && !walker.skippable) {
+        const large = { walker, worker: decompressor(), start, content: 0 };
+        this.#large = large;
+        const head = await this.#feed(large, buffer.subarray(0, walker.size));
+        return { result: Promise.resolve(head) };
       }
     }
-    if (walker.skippable) return { result: Promise.resolve({ pieces: [] }) };
-    return { result: this.#decompressWhole(walker, start, parts) };
+    if (!walker.skippable) return { result: this.#decompressWhole(walker, start, buffer) };
+    this.#buffers.give(buffer);
+    return { result: Promise.resolve({ pieces: [] }) };
   }
 
-  /** Consumes what is at hand of the frame that began at `start`, up to `boundLimit`. */
+  /** What is at hand of the frame that began at `start`, up to `boundLimit`; not consumed yet. */
   async #walk(walker: FrameWalker, start: number, boundLimit: number): Promise<Uint8Array> {
     const piece = await this.#reader.peek();
     if (piece === undefined) {
       throw damaged(`it ends in the middle of the zstd frame that begins at byte ${start}`);
     }
     try {
-      const count = walker.advance(piece, boundLimit);
-      this.#reader.skip(count);
-      return piece.subarray(0, count);
+      return piece.subarray(0, walker.advance(piece, boundLimit));
     } catch (error) {
       throw error instanceof FrameError ? damaged(`${error.message} at byte ${start}`) : error;
     }
@@ -91,65 +97,44 @@ export class FrameSource implements JobSource {
   async #decompressWhole(
     walker: FrameWalker,
     start: number,
-    parts: readonly Uint8Array[],
+    buffer: Uint8Array,
   ): Promise<JobResult> {
-    const buffer = parts.length === 1 ? undefined : this.#bufferFor(walker.size);
-    const frame = buffer === undefined ? (parts[0] ?? new Uint8Array(0)) : gather(parts, buffer);
-    const pieces = await decoded(start, () =>
+    const frame = buffer.subarray(0, walker.size);
+    const content = await decoded(start, () =>
       this.#blocking ? decompressBlocking(frame, walker.contentBound) : this.#pool.run(frame),
     );
-    if (buffer?.length === BUFFER_SIZE) this.#buffers.push(buffer);
-    checkContent(walker, start, sizeOf(pieces));
-    return { pieces };
+    this.#buffers.give(buffer);
+    checkContent(walker, start, content.length);
+    return { pieces: [content] };
   }
 
-  #bufferFor(size: number): Uint8Array {
-    if (size > BUFFER_SIZE) return new Uint8Array(size);
-    return this.#buffers.pop() ?? new Uint8Array(BUFFER_SIZE);
-  }
-
-  async #startLarge(
-    walker: FrameWalker,
-    start: number,
-    parts: readonly Uint8Array[],
-  ): Promise<Uint8Array[]> {
-    const large: LargeFrame = { walker, worker: decompressor(), start, content: 0 };
-    this.#large = large;
-    const pieces: Uint8Array[] = [];
-    for (const part of parts) pieces.push(...(await this.#feed(large, part)));
-    return pieces;
-  }
-
-  async #continueLarge(large: LargeFrame): Promise<Uint8Array[]> {
+  async #continueLarge(large: LargeFrame): Promise<JobResult> {
     const { walker, start } = large;
     const part = await this.#walk(walker, start, walker.contentBound + STREAM_STEP);
-    return this.#feed(large, part);
+    const result = await this.#feed(large, part);
+    this.#reader.skip(part.length);
+    return result;
   }
 
-  async #feed(large: LargeFrame, part: Uint8Array): Promise<Uint8Array[]> {
+  async #feed(large: LargeFrame, part: Uint8Array): Promise<JobResult> {
     const { walker, worker, start } = large;
-    const pieces = await decoded(start, () => worker.run(part));
-    large.content += sizeOf(pieces);
+    const content = await decoded(start, () => worker.run(part));
+    large.content += content.length;
     if (walker.done) {
       worker.close();
       this.#large = undefined;
       checkContent(walker, start, large.content);
     }
-    return pieces;
+    return { pieces: [content] };
   }
 }
 
-function sizeOf(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
-}
-
-function gather(parts: readonly Uint8Array[], buffer: Uint8Array): Uint8Array {
-  let filled = 0;
-  for (const part of parts) {
-    buffer.set(part, filled);
-    filled += part.length;
-  }
-  return buffer.subarray(0, filled);
+/** The buffer, or a larger one with its first `filled` bytes, if `size` bytes do not fit. */
+function withRoom(buffer: Uint8Array, filled: number, size: number): Uint8Array {
+  if (size <= buffer.length) return buffer;
+  const larger = new Uint8Array(Math.max(size, 2 * buffer.length));
+  larger.set(buffer.subarray(0, filled));
+  return larger;
 }
 
 function checkContent(walker: FrameWalker, start: number, content: number): void {

@@ -3,10 +3,11 @@
  * that all cores compress and decompress at once (facts/performance.md). Frames
  * one after another are a plain zstd file: any `zstd -d` opens it.
  */
-import { compressorPool, isWholeFrame, mustDecompressBlocking } from "./frame-codec.ts";
+import { compressorPool, areWholeFrames, mustDecompressBlocking } from "./frame-codec.ts";
 import { orderedStream, transformOf } from "./frame-flow.ts";
 import type { JobResult } from "./frame-flow.ts";
-import { PieceReader } from "./frame-pieces.ts";
+import { BufferPool, PieceReader } from "./frame-pieces.ts";
+import type { PieceReaderOptions } from "./frame-pieces.ts";
 import { FrameSource } from "./frame-source.ts";
 
 /** Plaintext bytes in a frame: larger ones compress hardly better and take memory in proportion. */
@@ -14,7 +15,10 @@ export const FRAME_SIZE = 1024 * 1024;
 const FRAMES_IN_FLIGHT = 4;
 const LEVEL = 3;
 
-export interface CompressOptions {
+/** Single segment, checksum, one empty last block. Written out because Deno's zlib makes nothing of an empty write. */
+const EMPTY_FRAME = Uint8Array.from(Buffer.from("28b52ffd240001000099e9d851", "hex"));
+
+export interface CompressOptions extends PieceReaderOptions {
   /** zstd level, default 3. */
   readonly level?: number;
   /** Plaintext bytes in a frame, default 1 MiB. */
@@ -23,7 +27,7 @@ export interface CompressOptions {
   readonly inFlight?: number;
 }
 
-export interface DecompressOptions {
+export interface DecompressOptions extends PieceReaderOptions {
   /** Frames decompressed at once, default 4. */
   readonly inFlight?: number;
   /** On the calling thread. Default: only where the runtime's asynchronous zlib cannot be trusted with damage. */
@@ -36,32 +40,30 @@ export function compressFrames(
 ): TransformStream<Uint8Array, Uint8Array> {
   const { level = LEVEL, frameSize = FRAME_SIZE, inFlight = FRAMES_IN_FLIGHT } = options;
   return transformOf((input) => {
-    const reader = new PieceReader(input);
+    const reader = new PieceReader(input, options);
     const pool = compressorPool(level);
-    const buffers: Uint8Array[] = [];
-    const compress = async (input: Uint8Array, buffer?: Uint8Array): Promise<JobResult> => {
-      const pieces = await pool.run(input);
-      if (!isWholeFrame(pieces, input.length)) {
-        throw new Error("zlib wrote something other than one whole frame");
+    const buffers = new BufferPool(frameSize);
+    const compress = async (buffer: Uint8Array, length: number): Promise<JobResult> => {
+      const frame = length === 0 ? EMPTY_FRAME.slice() : await pool.run(buffer.subarray(0, length));
+      // Bun's zlib has been seen to give nothing, without an error (facts/age-sops.md 0).
+      if (!areWholeFrames(frame, length)) {
+        throw new Error("zlib wrote something other than whole frames");
       }
-      if (buffer !== undefined) buffers.push(buffer);
-      return { pieces };
+      buffers.give(buffer);
+      return { pieces: [frame] };
     };
     let started = false;
     return orderedStream(
       {
         async next() {
-          let buffer: Uint8Array | undefined;
-          const plaintext = await reader.take(frameSize, () => {
-            buffer = buffers.pop() ?? new Uint8Array(frameSize);
-            return buffer;
-          });
-          if (plaintext.length === 0 && started) {
+          const buffer = buffers.take();
+          const length = await reader.fill(buffer);
+          if (length === 0 && started) {
             pool.close();
             return undefined;
           }
           started = true;
-          return { result: compress(plaintext, buffer) };
+          return { result: compress(buffer, length) };
         },
         async stop(reason) {
           pool.close();
@@ -84,7 +86,7 @@ export function decompressFrames(
 ): TransformStream<Uint8Array, Uint8Array> {
   const { inFlight = FRAMES_IN_FLIGHT, blocking = mustDecompressBlocking() } = options;
   return transformOf((input) => {
-    const source = new FrameSource(new PieceReader(input), blocking);
+    const source = new FrameSource(new PieceReader(input, options), blocking);
     return orderedStream(source, inFlight);
   });
 }

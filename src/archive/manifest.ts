@@ -4,7 +4,7 @@
  */
 
 import { checkShape } from "./manifest-schema.ts";
-import { refused } from "./tar-header.ts";
+import { refused } from "./refused.ts";
 import { shownPath } from "./tar-path.ts";
 
 export const FORMAT = "railiance.cluster-backup/1";

@@ -4,7 +4,7 @@ import { entryWalk } from "./entry-walk.ts";
 import { decompressFrames } from "./frames.ts";
 import { bodyCheck } from "./hashed-body.ts";
 import { LARGEST_MANIFEST, manifestTooLarge, parseManifest } from "./manifest.ts";
-import { refused } from "./tar-header.ts";
+import { refused } from "./refused.ts";
 import { MANIFEST_PATH, RUNBOOK_PATH } from "./tar-path.ts";
 import { readTar } from "./tar-read.ts";
 import { streamFrom } from "./tar-source.ts";

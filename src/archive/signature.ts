@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { OperatorError } from "../errors.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { refused } from "./tar-header.ts";
+import { refused } from "./refused.ts";
 import type { Manifest } from "./manifest.ts";
 
 const KEY_PREFIX = "railiance-signing-key:";

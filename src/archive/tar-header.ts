@@ -6,9 +6,8 @@
  * apart what general libraries accept alike (unknown types, bytes after a NUL,
  * data after the end).
  */
-import { OperatorError } from "../errors.ts";
+import { refused } from "./refused.ts";
 import { pathProblem, shownPath } from "./tar-path.ts";
-import type { OperatorErrorOptions } from "../errors.ts";
 
 export const BLOCK = 512;
 
@@ -29,46 +28,12 @@ export interface RawHeader extends TarHeader {
   readonly type: "file" | "pax";
 }
 
-const NAME_SIZE = 100;
-const PREFIX_OFFSET = 345;
-const PREFIX_SIZE = 155;
-const CHECKSUM_OFFSET = 148;
-const LARGEST_SIZE = 0o77777777777; // 11 octal digits: 8 GiB - 1
-
-const encoder = new TextEncoder();
-
-/** The blocks before a member's bytes: a header, with a pax record in front when it needs one. */
-export function encodeHeader(header: TarHeader): Uint8Array {
-  const name = encoder.encode(header.path);
-  const split = splitName(name);
-  const records: string[] = [];
-  if (split === undefined) records.push(paxRecord("path", header.path));
-  if (header.size > LARGEST_SIZE) records.push(paxRecord("size", String(header.size)));
-  const { prefix, rest } = split ?? {
-    prefix: new Uint8Array(0),
-    rest: name.subarray(0, NAME_SIZE),
-  };
-  const size = Math.min(header.size, LARGEST_SIZE);
-  const block = encodeBlock({ ...header, size, type: "0", prefix, name: rest });
-  if (records.length === 0) return block;
-  const body = encoder.encode(records.join(""));
-  const padded = new Uint8Array(Math.ceil(body.length / BLOCK) * BLOCK);
-  padded.set(body);
-  const paxName = encoder.encode("PaxHeaders/entry");
-  const pax = encodeBlock({
-    size: body.length,
-    mode: 0o600,
-    mtime: header.mtime,
-    type: "x",
-    prefix: new Uint8Array(0),
-    name: paxName,
-  });
-  const blocks = new Uint8Array(pax.length + padded.length + block.length);
-  blocks.set(pax);
-  blocks.set(padded, pax.length);
-  blocks.set(block, pax.length + padded.length);
-  return blocks;
-}
+export const NAME_SIZE = 100;
+export const PREFIX_OFFSET = 345;
+export const PREFIX_SIZE = 155;
+/** Magic and version of POSIX; GNU tar's own default format has others. */
+export const MAGIC = "ustar\u000000";
+export const CHECKSUM_OFFSET = 148;
 
 /** Reads one header block that is not all zeros. Throws an OperatorError `TAR_…`, exit verifyFailed. */
 export function decodeHeader(block: Uint8Array): RawHeader {
@@ -76,7 +41,7 @@ export function decodeHeader(block: Uint8Array): RawHeader {
     throw refused("TAR_CHECKSUM", "a tar header's checksum is wrong");
   }
   const magic = text(block.subarray(257, 265));
-  if (magic !== "ustar\u000000") {
+  if (magic !== MAGIC) {
     throw refused("TAR_HEADER", "a tar header is not of the ustar format");
   }
   const type = memberType(block[156] ?? 0);
@@ -102,71 +67,8 @@ export function requirePlainPath(path: string): void {
   throw refused("TAR_NAME", `the name ${shownPath(path)} in the archive ${problem}`);
 }
 
-/** The error of every refusal here and in the reader: exit verifyFailed. */
-export function refused(
-  code: string,
-  message: string,
-  options: OperatorErrorOptions = {},
-): OperatorError {
-  return new OperatorError("verifyFailed", code, message, options);
-}
-
-interface BlockFields {
-  readonly name: Uint8Array;
-  readonly prefix: Uint8Array;
-  readonly size: number;
-  readonly mode: number;
-  readonly mtime: number;
-  readonly type: "0" | "x";
-}
-
-function encodeBlock(fields: BlockFields): Uint8Array {
-  const block = new Uint8Array(BLOCK);
-  const put = (offset: number, value: string): void => {
-    block.set(encoder.encode(value), offset);
-  };
-  block.set(fields.name, 0);
-  put(100, octal(fields.mode, 7));
-  put(108, octal(0, 7));
-  put(116, octal(0, 7));
-  put(124, octal(fields.size, 11));
-  put(136, octal(fields.mtime, 11));
-  put(156, fields.type);
-  put(257, "ustar\u000000");
-  put(265, "root");
-  put(297, "root");
-  put(329, octal(0, 7));
-  put(337, octal(0, 7));
-  block.set(fields.prefix, PREFIX_OFFSET);
-  put(CHECKSUM_OFFSET, `${octal(checksum(block), 6)}\u0000 `);
-  return block;
-}
-
-/** Where a name of up to 256 bytes parts into prefix and rest; undefined when it does not fit. */
-function splitName(name: Uint8Array): { prefix: Uint8Array; rest: Uint8Array } | undefined {
-  if (name.length <= NAME_SIZE) return { prefix: new Uint8Array(0), rest: name };
-  for (let at = Math.min(name.length - 2, PREFIX_SIZE); at > 0; at -= 1) {
-    if (name[at] !== 0x2f) continue;
-    if (name.length - at - 1 > NAME_SIZE) return undefined;
-    return { prefix: name.subarray(0, at), rest: name.subarray(at + 1) };
-  }
-  return undefined;
-}
-
-/** `<length> <key>=<value>\n`, where the length counts itself. */
-function paxRecord(key: string, value: string): string {
-  const rest = encoder.encode(` ${key}=${value}\n`).length;
-  let length = rest + 1;
-  while (String(length).length + rest !== length) length = String(length).length + rest;
-  return `${length} ${key}=${value}\n`;
-}
-
-function octal(value: number, digits: number): string {
-  return value.toString(8).padStart(digits, "0");
-}
-
 /** The sum of all bytes with the checksum field itself taken as spaces. */
-function checksum(block: Uint8Array): number {
+export function checksum(block: Uint8Array): number {
   let sum = 8 * 0x20;
   for (let at = 0; at < BLOCK; at += 1) {
     if (at < CHECKSUM_OFFSET || at >= CHECKSUM_OFFSET + 8) sum += block[at] ?? 0;

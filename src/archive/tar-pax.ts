@@ -1,5 +1,5 @@
 /** Pax extended headers: `<length> <key>=<value>\n`, laid over the ustar header that follows. */
-import { refused } from "./tar-header.ts";
+import { refused } from "./refused.ts";
 import type { RawHeader } from "./tar-header.ts";
 
 /** Says nothing about where or how large a file is; GNU tar writes the times. */

@@ -1,5 +1,6 @@
 /** Reads a tar strictly, from a stream, one member after the other. Memory stays flat. */
-import { BLOCK, decodeHeader, refused, requirePlainPath } from "./tar-header.ts";
+import { refused } from "./refused.ts";
+import { BLOCK, decodeHeader, requirePlainPath } from "./tar-header.ts";
 import { applyPax } from "./tar-pax.ts";
 import { shownPath } from "./tar-path.ts";
 import { byteSource } from "./tar-source.ts";

@@ -1,5 +1,6 @@
 /** Writes a tar: regular files of known size, owned by root, nothing that depends on the clock or the host. */
-import { BLOCK, encodeHeader } from "./tar-header.ts";
+import { encodeHeader } from "./tar-encode.ts";
+import { BLOCK } from "./tar-header.ts";
 import { pathProblem, shownPath } from "./tar-path.ts";
 import { streamFrom } from "./tar-source.ts";
 import type { TarHeader } from "./tar-header.ts";

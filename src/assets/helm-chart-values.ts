@@ -47,7 +47,7 @@ function parseContent(content: string): Table | undefined {
   try {
     parsed = parse(content, {
       version: "1.1",
-      logLevel: "silent",
+      logLevel: "error",
       customTags: (tags) =>
         tags.filter((tag) => {
           const isTime = typeof tag !== "string" && "format" in tag && tag.format === "TIME";

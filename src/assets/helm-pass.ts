@@ -30,6 +30,8 @@ export interface Pass {
   /** Records seen, and their size in bytes of JSON. */
   records: number;
   bytes: number;
+  /** Bytes of records and of what was unpacked from them since memory was last released. */
+  unreleased: number;
 }
 
 export function startPass(collector: Collector): Pass {
@@ -41,6 +43,7 @@ export function startPass(collector: Collector): Pass {
     found: [],
     records: 0,
     bytes: 0,
+    unreleased: 0,
   };
 }
 
@@ -63,6 +66,7 @@ export async function takeObject(pass: Pass, object: JsonObject, driver: Driver)
   pass.bytes += text.length;
   await pass.collector.add({ path: recordPath(pass, { identity, folder }), kind: "helm" }, text);
   const record = decode(pass, { object, identity });
+  pass.unreleased += text.length + (record?.size ?? 0);
   if (identity.release === undefined) return;
   const { revision } = identity.release;
   const release = await openRelease(pass, { identity, folder });

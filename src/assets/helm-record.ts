@@ -30,6 +30,8 @@ export interface ReleaseRecord {
   /** Rendered objects as YAML text, without hooks. */
   readonly manifest: string;
   readonly hooks: readonly { readonly path: string; readonly manifest: string }[];
+  /** Bytes of the record once unpacked. */
+  readonly size: number;
 }
 
 export interface ChartFacts {
@@ -106,6 +108,7 @@ export function decodeRelease(
     config: rest.config ?? undefined,
     manifest: rest.manifest,
     hooks: (hooks ?? []).filter((hook) => hook !== null && hook !== undefined),
+    size: json.length,
   };
 }
 

@@ -17,10 +17,15 @@ export interface HelmOptions {
   readonly kubectlTimeout?: number;
   /** Milliseconds for `helm list`. Default 30,000. */
   readonly helmTimeout?: number;
+  /** Called after every few megabytes of records, to collect garbage now: the engine waits too long with large texts. */
+  readonly releaseMemory?: () => void;
 }
 
 /** `helm list` holds all records at once, several times their size: beyond this it might starve a small server. */
 const HELM_LIST_MAX = 256 * 1024 * 1024;
+
+/** Records of 1 MB unpack to several: without this the process grows to 380 MB, with it to half of that (measured with Bun). */
+const RELEASE_AFTER = 16 * 1024 * 1024;
 
 interface RecordList {
   readonly driver: Driver;
@@ -69,6 +74,10 @@ async function readList(
     if (next instanceof OperatorError) broken = next;
     if (next === undefined || next instanceof OperatorError) break;
     await takeObject(pass, next, list.driver);
+    if (pass.unreleased > RELEASE_AFTER) {
+      options.releaseMemory?.();
+      pass.unreleased = 0;
+    }
   }
   await endList(pass);
   if (broken === undefined) return true;

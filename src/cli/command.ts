@@ -1,6 +1,6 @@
 /** How a command is described: one value that the parser, the help and (later) the completion read. */
 import type { Context } from "../app/context.ts";
-import type { ExitName } from "../errors.ts";
+import type { ExitName, OperatorError } from "../errors.ts";
 
 export interface Flag {
   /** Long name without dashes. */
@@ -36,6 +36,8 @@ export interface Outcome {
   readonly lines: readonly string[];
   /** Fields of the result envelope that belong to this command. */
   readonly fields: Readonly<Record<string, unknown>>;
+  /** What failed without ending the command (one archive of many); each is shown, the first goes into the envelope. */
+  readonly failures?: readonly OperatorError[];
   readonly clusterId?: string;
   readonly warnings?: readonly {
     readonly code: string;
@@ -63,4 +65,9 @@ export interface Command {
 export interface CommandContext extends Context {
   /** Absolute; what relative paths on the command line are relative to. */
   readonly workingDirectory: string;
+  /** For the one command whose data is bytes; lines go into the outcome. */
+  readonly stdout: {
+    readonly isTerminal: boolean;
+    write(bytes: Uint8Array): Promise<void>;
+  };
 }

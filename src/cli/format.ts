@@ -49,7 +49,7 @@ export function table(
 
 /** Characters, not UTF-16 units; wide glyphs are not counted twice (none of ours are wide). */
 export function width(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 /** Breaks a paragraph into lines of at most `columns` characters, indented by `indent` spaces. */

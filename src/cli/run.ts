@@ -106,7 +106,11 @@ class Run {
     const outcome = await command.run(parseInput(argv, command), this.#context());
     this.talk.clear();
     for (const warning of outcome.warnings ?? []) this.#warn(warning, { silentIfKnown: true });
-    return this.finish({ exit: outcome.exit, error: null, outcome });
+    const failures = (outcome.failures ?? []).map((one) =>
+      failureOf(one, this.#around.host.signal),
+    );
+    for (const { shown } of failures) this.talk.error(shown);
+    return this.finish({ exit: outcome.exit, error: failures[0]?.error ?? null, outcome });
   }
 
   /** Leaves the result file and prints what belongs on stdout. */
@@ -164,6 +168,7 @@ class Run {
     return {
       host,
       workingDirectory,
+      stdout: { isTerminal: terminal.stdoutIsTerminal, write: (bytes) => terminal.out(bytes) },
       talk: (event: AppEvent) =>
         event.type === "warning" ? this.#warn(event) : this.talk.event(event),
       ask:

@@ -22,23 +22,22 @@ export function plainTalk(options: TalkOptions): Talk {
   const hint = (level: keyof typeof PRIORITY, text: string | undefined): void => {
     for (const one of text === undefined ? [] : escapeLines(text)) line(level, `  ${one}`);
   };
-  let started = monotonic();
-  let shownProgress = started;
+  const clock = stopwatch(monotonic);
+  let shownProgress = monotonic();
   let step = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   const clear = (): void => clearTimeout(timer);
   const handlers = {
     step: (event: Extract<AppEvent, { type: "step" }>) => {
       clear();
-      started = shownProgress = monotonic();
+      clock.step();
+      shownProgress = monotonic();
       step = escapeControl(event.text);
       timer = setTimeout(() => line("info", `${step} ...`), ANNOUNCE_AFTER);
     },
     done: (event: Extract<AppEvent, { type: "done" }>) => {
       clear();
-      const now = monotonic();
-      line("info", `${escapeControl(event.text)} (${formatDuration(now - started)})`);
-      started = now;
+      line("info", `${escapeControl(event.text)} (${formatDuration(clock.done())})`);
       step = "";
     },
     progress: (event: Extract<AppEvent, { type: "progress" }>) => {
@@ -80,4 +79,24 @@ export function handle(handlers: Handlers, event: Quiet): void {
     case "note":
       return handlers.note(event);
   }
+}
+
+/** Times what ended: from the first of the steps that led to it, so that one result of many steps has the time of all. */
+export function stopwatch(monotonic: () => number) {
+  let started = monotonic();
+  let running = false;
+  return {
+    step(): void {
+      if (!running) started = monotonic();
+      running = true;
+    },
+    /** Milliseconds. */
+    done(): number {
+      const now = monotonic();
+      const passed = now - started;
+      started = now;
+      running = false;
+      return passed;
+    },
+  };
 }

@@ -2,7 +2,7 @@
 import { escapeControl, escapeLines } from "./escape.ts";
 import { formatDuration, width } from "./format.ts";
 import { sizeText } from "../app/words.ts";
-import { handle } from "./talk-plain.ts";
+import { handle, stopwatch } from "./talk-plain.ts";
 import type { ShownError, Talk, TalkOptions } from "./talk.ts";
 
 /** Quick steps show nothing but their result. */
@@ -21,7 +21,7 @@ interface Step {
 export function terminalTalk(options: TalkOptions): Talk {
   const { terminal, style, quiet, monotonic } = options;
   const live = liveLine(options);
-  let started = monotonic();
+  const clock = stopwatch(monotonic);
   const print = (text: string): void => {
     live.hide();
     terminal.err(`${text}\n`);
@@ -31,16 +31,14 @@ export function terminalTalk(options: TalkOptions): Talk {
   };
   const handlers = {
     step: (event: { readonly text: string }) => {
-      started = monotonic();
-      live.begin({ text: escapeControl(event.text), started });
+      clock.step();
+      live.begin({ text: escapeControl(event.text), started: monotonic() });
     },
     done: (event: { readonly text: string }) => {
-      const now = monotonic();
       live.end();
-      print(doneLine(escapeControl(event.text), formatDuration(now - started), options));
-      started = now;
+      print(doneLine(escapeControl(event.text), formatDuration(clock.done()), options));
     },
-    progress: live.progress,
+    progress: (event: { readonly done: number; readonly total: number }) => live.progress(event),
     note: (event: { readonly text: string }) => print(style.dim(`  ${escapeControl(event.text)}`)),
   };
   return {
@@ -87,7 +85,7 @@ function liveLine({ terminal, style, monotonic }: TalkOptions) {
     const tail = step.progress === undefined ? formatDuration(now - step.started) : bar(step, now);
     // A line that wraps could not be taken back.
     const room = Math.max(0, terminal.columns() - 5 - width(tail));
-    const text = [...step.text].slice(0, room).join("");
+    const text = Array.from(step.text).slice(0, room).join("");
     terminal.err(`\r\u001b[K${style.dim(spinner)} ${text}  ${style.dim(tail)}`);
     shown = true;
   };

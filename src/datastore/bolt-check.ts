@@ -1,11 +1,12 @@
 /** The whole structure of a bolt file, as `bbolt check` proves it and a little more. */
 import type { RandomAccess } from "../sys/files.ts";
 import { readFreelist } from "./bolt-freelist.ts";
-import { openBolt } from "./bolt-meta.ts";
+import { META_FLAG, openBolt, PAGE_HEADER_LENGTH } from "./bolt-meta.ts";
 import type { BoltFile } from "./bolt-meta.ts";
-import { bucketRoot, leafElement } from "./bolt-page.ts";
+import { bucketRoot, leafElement, elementAt } from "./bolt-page.ts";
 import type { BucketRoot, Page } from "./bolt-page.ts";
 import { leafGroups } from "./bolt-walk.ts";
+import { u64, viewOf } from "./bytes.ts";
 import { structureError } from "./damage.ts";
 import { PageLedger } from "./page-ledger.ts";
 import type { ReadOptions } from "./trailer.ts";
@@ -33,6 +34,7 @@ export async function checkBolt(file: RandomAccess, options: CheckOptions = {}):
   const bolt = await openBolt(file);
   const { meta } = bolt;
   const ledger = new PageLedger(meta.pages);
+  await checkMetaHeaders(bolt);
   ledger.reach(0, 1);
   const free = await readFreelist(bolt, ledger);
   const waiting: Bucket[] = [{ path: [], root: { page: meta.root } }];
@@ -50,6 +52,16 @@ export async function checkBolt(file: RandomAccess, options: CheckOptions = {}):
   return bolt;
 }
 
+/** Both meta pages must be called so, though the content of one may be broken: bbolt has it so. */
+async function checkMetaHeaders({ file, meta }: BoltFile): Promise<void> {
+  for (const id of [0, 1]) {
+    const header = viewOf(await file.read(id * meta.pageSize, PAGE_HEADER_LENGTH));
+    if (u64(header, 0) !== id || header.getUint16(8, true) !== META_FLAG) {
+      throw structureError(`page ${id} is not a meta page`);
+    }
+  }
+}
+
 async function* leavesOf(
   bolt: BoltFile,
   bucket: Bucket,
@@ -62,8 +74,8 @@ async function* leavesOf(
 function bucketsIn(page: Page, path: readonly string[]): Bucket[] {
   const found: Bucket[] = [];
   for (let index = 0; index < page.count; index += 1) {
+    if (page.view.getUint32(elementAt(page, index), true) === 0) continue;
     const element = leafElement(page, index);
-    if (!element.bucket) continue;
     const name = bytesAt(page, element.keyStart, element.keyLength);
     found.push({
       path: [...path, new TextDecoder().decode(name)],

@@ -1,6 +1,5 @@
 /** Branch and leaf pages: their elements, and the checks on one page alone. */
-import { compareAt, compareSlices, u64 } from "./bytes.ts";
-import type { Slice } from "./bytes.ts";
+import { compareAt, u64, viewOf } from "./bytes.ts";
 import { PAGE_HEADER_LENGTH } from "./bolt-meta.ts";
 import { structureError } from "./damage.ts";
 
@@ -26,12 +25,6 @@ export interface Page {
   readonly fileOffset: number;
 }
 
-/** Keys a page may hold: from `lower` to below `upper`, as its parent says. */
-export interface Bounds {
-  readonly lower: Slice | undefined;
-  readonly upper: Slice | undefined;
-}
-
 /** Where the parts of a leaf element lie, as offsets into the page's view. */
 export interface LeafElement {
   readonly bucket: boolean;
@@ -42,7 +35,7 @@ export interface LeafElement {
 
 /** The element at an index of a checked leaf page. Its value follows its key. */
 export function leafElement(page: Page, index: number): LeafElement {
-  const at = page.start + PAGE_HEADER_LENGTH + index * ELEMENT_LENGTH;
+  const at = elementAt(page, index);
   return {
     bucket: page.view.getUint32(at, true) === 1,
     keyStart: at + page.view.getUint32(at + 4, true),
@@ -51,26 +44,21 @@ export function leafElement(page: Page, index: number): LeafElement {
   };
 }
 
-/** The child page of an element of a checked branch page. */
-export function branchChild(page: Page, index: number): number {
-  return u64(page.view, page.start + PAGE_HEADER_LENGTH + index * ELEMENT_LENGTH + 8);
+/** Where an element of a page lies; for loops over all records, which must not allocate. */
+export function elementAt(page: Page, index: number): number {
+  return page.start + PAGE_HEADER_LENGTH + index * ELEMENT_LENGTH;
 }
 
-/** The key of an element of a checked branch page. */
-export function branchKey(page: Page, index: number): Slice {
-  const at = page.start + PAGE_HEADER_LENGTH + index * ELEMENT_LENGTH;
-  return {
-    view: page.view,
-    start: at + page.view.getUint32(at, true),
-    length: page.view.getUint32(at + 4, true),
-  };
+/** The child page of an element of a checked branch page. */
+export function branchChild(page: Page, index: number): number {
+  return u64(page.view, elementAt(page, index) + 8);
 }
 
 /**
  * Checks every element of a page: inside the page, behind the element before,
- * keys rising and within the bounds its parent gives. Throws SNAPSHOT_STRUCTURE.
+ * keys rising. Throws SNAPSHOT_STRUCTURE.
  */
-export function checkPage(page: Page, bounds: Bounds): void {
+export function checkPage(page: Page): void {
   const { view, leaf } = page;
   const table = page.start + PAGE_HEADER_LENGTH;
   let free = table + page.count * ELEMENT_LENGTH;
@@ -96,43 +84,58 @@ export function checkPage(page: Page, bounds: Bounds): void {
     ) {
       throw structureError(`the keys of page ${page.id} are out of order at element ${index}`);
     }
-    if (leaf) checkLeafFlags(page, { index, flags: view.getUint32(at, true), valueLength });
+    if (leaf) {
+      const flags = view.getUint32(at, true);
+      if (flags !== 0) checkBucketFlag(page, { index, flags, valueLength });
+    }
     previousStart = keyStart;
     previousLength = keyLength;
     free = keyStart + keyLength + valueLength;
   }
-  checkBounds(page, bounds);
 }
 
-interface LeafFlags {
+interface BucketFlag {
   readonly index: number;
   readonly flags: number;
   readonly valueLength: number;
 }
 
-function checkLeafFlags(page: Page, { index, flags, valueLength }: LeafFlags): void {
-  if (flags > 1) {
+function checkBucketFlag(page: Page, { index, flags, valueLength }: BucketFlag): void {
+  if (flags !== 1) {
     throw structureError(`element ${index} of page ${page.id} is of an unknown kind (${flags})`);
   }
-  if (flags === 1 && valueLength < BUCKET_HEADER_LENGTH) {
+  if (valueLength < BUCKET_HEADER_LENGTH) {
     throw structureError(`the bucket in element ${index} of page ${page.id} is cut short`);
   }
 }
 
-function checkBounds(page: Page, { lower, upper }: Bounds): void {
-  if (page.count === 0) return;
-  if (lower !== undefined && compareSlices(keyAt(page, 0), lower) < 0) {
-    throw structureError(`page ${page.id} holds keys below those its parent says`);
-  }
-  if (upper !== undefined && compareSlices(keyAt(page, page.count - 1), upper) >= 0) {
-    throw structureError(`page ${page.id} holds keys above those its parent says`);
-  }
+/** Whether the first key of a checked page is below the key at an index of its parent. */
+export function startsBelow(page: Page, parent: Page, index: number): boolean {
+  return page.count > 0 && compareKeys(page, 0, parent, index) < 0;
 }
 
-function keyAt(page: Page, index: number): Slice {
-  if (!page.leaf) return branchKey(page, index);
-  const element = leafElement(page, index);
-  return { view: page.view, start: element.keyStart, length: element.keyLength };
+/** Whether the last key of a checked page is not below the key at an index of a branch page. */
+export function endsAbove(page: Page, branch: Page, index: number): boolean {
+  return page.count > 0 && compareKeys(page, page.count - 1, branch, index) >= 0;
+}
+
+/** Keys of two elements. Four arguments, against the house rule: it runs for every page and must not allocate. */
+function compareKeys(left: Page, leftIndex: number, right: Page, rightIndex: number): number {
+  const leftAt = keyField(left, leftIndex);
+  const rightAt = keyField(right, rightIndex);
+  return compareAt(
+    left.view,
+    elementAt(left, leftIndex) + left.view.getUint32(leftAt, true),
+    left.view.getUint32(leftAt + 4, true),
+    right.view,
+    elementAt(right, rightIndex) + right.view.getUint32(rightAt, true),
+    right.view.getUint32(rightAt + 4, true),
+  );
+}
+
+/** Where the place and length of an element's key stand: a leaf's element begins with its flags. */
+function keyField(page: Page, index: number): number {
+  return elementAt(page, index) + (page.leaf ? 4 : 0);
 }
 
 /** What a bucket's element leads to: a page of its own, or the page inside the value. */
@@ -161,10 +164,17 @@ export function bucketRoot(page: Page, element: LeafElement): BucketRoot {
     end,
     fileOffset: page.fileOffset + (start - page.start),
   };
-  checkPage(inline, { lower: undefined, upper: undefined });
+  checkPage(inline);
   for (let index = 0; index < inline.count; index += 1) {
     // bbolt moves a bucket to a page of its own before it puts another one into it.
     if (leafElement(inline, index).bucket) throw structureError(`${where} holds a further bucket`);
   }
-  return { inline };
+  return { inline: ownPage(inline) };
+}
+
+/** A copy of a page that does not keep the piece of the file it came in alive. */
+export function ownPage(page: Page): Page {
+  const { buffer, byteOffset } = page.view;
+  const copy = new Uint8Array(buffer, byteOffset + page.start, page.end - page.start).slice();
+  return { ...page, view: viewOf(copy), start: 0, end: copy.byteLength };
 }

@@ -8,14 +8,20 @@ import { BRANCH_FLAG, LEAF_FLAG } from "./bolt-page.ts";
 import type { Page } from "./bolt-page.ts";
 import { u64, viewOf } from "./bytes.ts";
 import { structureError } from "./damage.ts";
+import type { Windows } from "./windows.ts";
 
 /** Pages asked for at once. */
 export const GROUP = 64;
 /** Bytes between two wanted pages that are cheaper to read than to skip. */
 const GAP = 64 * 1024;
-const WINDOW = 128 * 1024;
+const WINDOW = 512 * 1024;
 /** No leaf etcd writes comes near it: two or three requests of 1.5 MiB (its default limit) to a page. */
 const LARGEST_PAGE = 64 * 1024 * 1024;
+
+interface Run {
+  readonly first: number;
+  pages: number;
+}
 
 interface Window {
   readonly first: number;
@@ -24,18 +30,25 @@ interface Window {
 
 /**
  * Reads tree pages with their overflow, in the order asked for. Ids must be below
- * the high-water mark. Throws SNAPSHOT_STRUCTURE when a header is not sound.
+ * the high-water mark. The pages are good until `memory` is read into again. Throws SNAPSHOT_STRUCTURE when a header is not sound.
  */
-export async function readPages(bolt: BoltFile, ids: readonly number[]): Promise<Page[]> {
+export async function readPages(
+  bolt: BoltFile,
+  ids: readonly number[],
+  memory: Windows,
+): Promise<Page[]> {
   const { file, meta } = bolt;
-  const windows = await Promise.all(
-    windowsOver(ids, meta.pageSize).map(({ first, pages }) =>
-      readWindow(file, first * meta.pageSize, pages * meta.pageSize).then((view): Window => ({
-        first,
-        view,
-      })),
-    ),
+  const runs = runsOver(ids, meta.pageSize);
+  const pieces = await memory.read(
+    runs.map(({ first, pages }) => ({
+      offset: first * meta.pageSize,
+      length: pages * meta.pageSize,
+    })),
   );
+  const windows = pieces.map((piece, index) => ({
+    first: runs[index]?.first ?? 0,
+    view: viewOf(piece),
+  }));
   const found: Page[] = [];
   for (const id of ids) {
     const window = windows.findLast(({ first }) => first <= id);
@@ -46,24 +59,20 @@ export async function readPages(bolt: BoltFile, ids: readonly number[]): Promise
   return found;
 }
 
-async function readWindow(file: RandomAccess, offset: number, length: number): Promise<DataView> {
-  return viewOf(await file.read(offset, length));
-}
-
 /** The runs of pages to read for these ids, in rising order. */
-function windowsOver(ids: readonly number[], pageSize: number): { first: number; pages: number }[] {
+function runsOver(ids: readonly number[], pageSize: number): Run[] {
   const reach = Math.max(1, Math.floor(GAP / pageSize));
   const limit = Math.max(1, Math.floor(WINDOW / pageSize));
-  const windows: { first: number; pages: number }[] = [];
+  const runs: Run[] = [];
   for (const id of ids.toSorted((left, right) => left - right)) {
-    const last = windows.at(-1);
+    const last = runs.at(-1);
     if (last !== undefined && id - last.first < last.pages + reach && id - last.first < limit) {
       last.pages = Math.max(last.pages, id - last.first + 1);
     } else {
-      windows.push({ first: id, pages: 1 });
+      runs.push({ first: id, pages: 1 });
     }
   }
-  return windows;
+  return runs;
 }
 
 function parsePage(window: Window, id: number, meta: BoltMeta): Page {
@@ -96,13 +105,6 @@ function parsePage(window: Window, id: number, meta: BoltMeta): Page {
 /** The same page from a read of its own: its overflow goes beyond the window. */
 async function readWhole(file: RandomAccess, page: Page): Promise<Page> {
   const length = page.end - page.start;
-  const view = await readWindow(file, page.fileOffset, length);
+  const view = viewOf(await file.read(page.fileOffset, length));
   return { ...page, view, start: 0, end: length };
-}
-
-/** A copy that does not keep the window it came in alive. */
-export function ownPage(page: Page): Page {
-  const { buffer, byteOffset } = page.view;
-  const copy = new Uint8Array(buffer, byteOffset + page.start, page.end - page.start).slice();
-  return { ...page, view: viewOf(copy), start: 0, end: copy.byteLength };
 }

@@ -1,10 +1,11 @@
 /** Walking the tree of one bucket, checking every page on the way. */
 import type { BoltFile } from "./bolt-meta.ts";
-import { branchChild, branchKey, checkPage } from "./bolt-page.ts";
-import type { Bounds, Page } from "./bolt-page.ts";
-import { GROUP, ownPage, readPages } from "./bolt-read.ts";
+import { branchChild, checkPage, endsAbove, ownPage, startsBelow } from "./bolt-page.ts";
+import type { Page } from "./bolt-page.ts";
+import { GROUP, readPages } from "./bolt-read.ts";
 import { structureError } from "./damage.ts";
 import type { PageLedger } from "./page-ledger.ts";
+import { Windows } from "./windows.ts";
 
 /** A tree of 2^64 keys at two a page is no deeper. */
 const DEEPEST = 64;
@@ -17,8 +18,23 @@ export interface WalkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface Child extends Bounds {
-  readonly id: number;
+/** Pages to visit: the root alone, or the children of a branch page. */
+type Level = { readonly root: number } | Branch;
+
+interface Branch {
+  readonly parent: Page;
+  /** The element above that ends the last child: the first key of the next branch page. */
+  readonly next: Element | undefined;
+}
+
+interface LevelOptions extends WalkOptions {
+  readonly memory: Windows;
+  readonly depth: number;
+}
+
+interface Element {
+  readonly page: Page;
+  readonly index: number;
 }
 
 /**
@@ -31,65 +47,93 @@ export function leafGroups(
   root: number,
   options: WalkOptions,
 ): AsyncGenerator<readonly Page[]> {
-  const top: Child = { id: root, lower: undefined, upper: undefined };
-  return below(bolt, [top], { ...options, depth: 0 });
+  return below(bolt, { root }, { ...options, memory: new Windows(bolt.file), depth: 0 });
 }
 
 async function* below(
   bolt: BoltFile,
-  children: readonly Child[],
-  options: WalkOptions & { readonly depth: number },
+  level: Level,
+  options: LevelOptions,
 ): AsyncGenerator<readonly Page[]> {
-  const { ledger, signal, descending = false, depth } = options;
+  const { ledger, memory, signal, descending = false, depth } = options;
   if (depth > DEEPEST) throw structureError(`its tree is deeper than ${DEEPEST} pages`);
-  const ordered = descending ? children.toReversed() : children;
-  for (let from = 0; from < ordered.length; from += GROUP) {
+  const count = "root" in level ? 1 : level.parent.count;
+  for (let from = 0; from < count; from += GROUP) {
     signal?.throwIfAborted();
-    const group = ordered.slice(from, from + GROUP);
-    const pages = await checkedPages(bolt, group, ledger);
+    const indexes = groupOf(from, { count, descending });
+    const pages = await checkedPages(bolt, level, { indexes, ledger, memory });
     let leaves: Page[] = [];
-    for (const [index, page] of pages.entries()) {
-      const bounds = group[index];
-      if (page.leaf || bounds === undefined) {
+    for (const [at, page] of pages.entries()) {
+      if (page.leaf) {
         leaves.push(page);
         continue;
       }
       if (leaves.length > 0) yield leaves;
       leaves = [];
-      yield* below(bolt, childrenOf(page, bounds), { ...options, depth: depth + 1 });
+      const next = nextOf(level, indexes[at] ?? 0);
+      yield* below(bolt, { parent: page, next }, { ...options, depth: depth + 1 });
     }
     if (leaves.length > 0) yield leaves;
   }
 }
 
+/** The indexes of up to GROUP elements, in the order of the walk. */
+function groupOf(
+  from: number,
+  { count, descending }: { readonly count: number; readonly descending: boolean },
+): number[] {
+  const indexes: number[] = [];
+  for (let step = from; step < Math.min(from + GROUP, count); step += 1) {
+    indexes.push(descending ? count - 1 - step : step);
+  }
+  return indexes;
+}
+
+/** The element that ends the child at an index. */
+function nextOf(level: Level, index: number): Element | undefined {
+  if ("root" in level) return undefined;
+  if (index + 1 === level.parent.count) return level.next;
+  return { page: level.parent, index: index + 1 };
+}
+
+function checkBounds(page: Page, { parent, next }: Branch, index: number): void {
+  if (startsBelow(page, parent, index)) {
+    throw structureError(`page ${page.id} holds keys below those its parent says`);
+  }
+  const last = index + 1 === parent.count;
+  if (
+    last
+      ? next !== undefined && endsAbove(page, next.page, next.index)
+      : endsAbove(page, parent, index + 1)
+  ) {
+    throw structureError(`page ${page.id} holds keys above those its parent says`);
+  }
+}
+
+interface Group {
+  readonly indexes: readonly number[];
+  readonly ledger: PageLedger;
+  readonly memory: Windows;
+}
+
 async function checkedPages(
   bolt: BoltFile,
-  group: readonly Child[],
-  ledger: PageLedger,
+  level: Level,
+  { indexes, ledger, memory }: Group,
 ): Promise<Page[]> {
-  for (const { id } of group) {
+  const ids =
+    "root" in level ? [level.root] : indexes.map((index) => branchChild(level.parent, index));
+  for (const id of ids) {
     if (id < 2 || id >= bolt.meta.pages) {
       throw structureError(`it points to page ${id} of ${bolt.meta.pages}`);
     }
   }
-  const ids = group.map(({ id }) => id);
-  const pages = await readPages(bolt, ids);
-  return pages.map((page, index) => {
+  const pages = await readPages(bolt, ids, memory);
+  for (const [at, page] of pages.entries()) {
     ledger.reach(page.id, page.overflow);
-    const bounds = group[index];
-    if (bounds !== undefined) checkPage(page, bounds);
-    // Branches outlive their window: it must not be held while their leaves are read.
-    return page.leaf ? page : ownPage(page);
-  });
-}
-
-function childrenOf(page: Page, bounds: Bounds): Child[] {
-  const children: Child[] = [];
-  let upper = bounds.upper;
-  for (let index = page.count - 1; index >= 0; index -= 1) {
-    const lower = branchKey(page, index);
-    children.push({ id: branchChild(page, index), lower, upper });
-    upper = lower;
+    checkPage(page);
+    if ("parent" in level) checkBounds(page, level, indexes[at] ?? 0);
   }
-  return children.reverse();
+  // A branch outlives its group: the memory is read into again for its children.
+  return pages.every(({ leaf }) => leaf) ? pages : pages.map(ownPage);
 }

@@ -3,6 +3,7 @@
  * `salt:base64(nonce | ciphertext | tag)`, AES-256-GCM under PBKDF2-SHA1 of the
  * token's password. The salt is 16 hex digits and is used **as that text**.
  */
+import { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv, pbkdf2Sync, randomBytes } from "node:crypto";
 import { OperatorError } from "../errors.ts";
 import { USE_ANOTHER } from "./damage.ts";

@@ -3,6 +3,7 @@
  * server token and stored under `/bootstrap/<hash>`. Whoever has the token and the
  * snapshot has the cluster; without this record a snapshot restores nothing.
  */
+import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { OperatorError } from "../errors.ts";
 import { bootstrapDamaged, openEnvelope, sealEnvelope } from "./bootstrap-cipher.ts";
@@ -94,7 +95,7 @@ export function decryptBootstrap(value: Uint8Array, password: string): Bootstrap
 function parseJson(bytes: Uint8Array): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return value;
+    return Array.isArray(value) ? undefined : value;
   } catch {
     // The parser's message would quote what it read: keys.
     return undefined;

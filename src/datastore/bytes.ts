@@ -15,20 +15,8 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** A run of bytes inside a view. */
-export interface Slice {
-  readonly view: DataView;
-  readonly start: number;
-  readonly length: number;
-}
-
-/** Byte order of two runs, as Go's bytes.Compare: below, at or above zero. */
-export function compareSlices(left: Slice, right: Slice): number {
-  return compareAt(left.view, left.start, left.length, right.view, right.start, right.length);
-}
-
 /**
- * The comparison itself. Six positional numbers, against the house rule: it runs
+ * Byte order of two runs, as Go's bytes.Compare: below, at or above zero. Six positional numbers, against the house rule: it runs
  * once for every key of the database and must not allocate.
  */
 export function compareAt(

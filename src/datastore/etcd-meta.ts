@@ -35,7 +35,9 @@ const memberSchema = v.object({
   peerURLs: v.array(v.string()),
   clientURLs: v.optional(v.nullable(v.array(v.string()))),
 });
-const confStateSchema = v.object({ voters: v.optional(v.array(v.string()), []) });
+const confStateSchema = v.object({
+  voters: v.optional(v.array(v.pipe(v.string(), v.digits())), []),
+});
 
 /** Reads the three buckets. Throws SNAPSHOT_STRUCTURE when what etcd needs is missing or cannot be read. */
 export async function readEtcdMeta(bolt: BoltFile): Promise<EtcdMeta> {
@@ -95,10 +97,12 @@ function votersOf(bytes: Uint8Array | undefined): string[] | undefined {
 }
 
 function parse<T>(schema: v.GenericSchema<unknown, T>, bytes: Uint8Array): T | undefined {
-  // Ids are u64: JSON.parse would round them, so long numbers become strings first.
+  // Ids are u64: JSON.parse would round them, so numbers outside texts become texts first.
   const exact = new TextDecoder()
     .decode(bytes)
-    .replaceAll(/(?<=[[,:])\s*(\d+)(?=\s*[\],}])/g, '"$1"');
+    .replaceAll(/"(?:[^"\\]|\\.)*"|\d+/g, (found) =>
+      found.startsWith('"') ? found : `"${found}"`,
+    );
   try {
     const result = v.safeParse(schema, JSON.parse(exact));
     return result.success ? result.output : undefined;

@@ -12,7 +12,7 @@ import type { BootstrapData, BootstrapKey } from "./bootstrap.ts";
 import { notBoltError, structureError } from "./damage.ts";
 import { readEtcdMeta } from "./etcd-meta.ts";
 import type { Member } from "./etcd-meta.ts";
-import { KEY_BUCKET, liveKey, LiveSet, startsWith } from "./mvcc.ts";
+import { KEY_BUCKET, liveKey, LiveSet } from "./mvcc.ts";
 import { checkTrailer } from "./trailer.ts";
 import type { ReadOptions } from "./trailer.ts";
 
@@ -126,8 +126,8 @@ async function readDatabase(file: RandomAccess, options: InspectOptions): Promis
       if (bucket !== KEY_BUCKET) return;
       found = true;
       live.add(page, (record) => {
-        if (!startsWith(page, record, BOOTSTRAP)) return;
-        const { key, readValue } = liveKey(file, record);
+        if (!record.startsWith(page, BOOTSTRAP)) return;
+        const { key, readValue } = liveKey(file, page, record);
         keys.push({ hash: key.slice(BOOTSTRAP_PREFIX.length), readValue });
       });
     },

@@ -7,12 +7,10 @@ import type { RandomAccess } from "../sys/files.ts";
 import { bucketLeaves } from "./bolt.ts";
 import { bytesAt } from "./bolt-check.ts";
 import type { BoltFile } from "./bolt-meta.ts";
-import { leafElement } from "./bolt-page.ts";
 import type { Page } from "./bolt-page.ts";
 import { structureError } from "./damage.ts";
 import { KeySet } from "./key-set.ts";
-import { readKeyValue, readRevision } from "./mvcc-record.ts";
-import type { KeyValue } from "./mvcc-record.ts";
+import { RecordReader } from "./mvcc-record.ts";
 
 /** The bucket that holds every revision of every key. */
 export const KEY_BUCKET = "key";
@@ -32,9 +30,6 @@ export interface LiveKey {
   readonly readValue: () => Promise<Uint8Array>;
 }
 
-/** A live record while its page is in memory. */
-export type LiveRecord = KeyValue & { readonly page: Page };
-
 /** Counts of a live set, growing while pages are added. */
 export interface LiveCounts {
   /** Highest revision met; 1 for an empty store, as etcd has it. */
@@ -50,40 +45,31 @@ export class LiveSet implements LiveCounts {
   keys = 0;
   registryKeys = 0;
   readonly #seen = new KeySet();
+  readonly #record = new RecordReader();
 
-  /** Takes a page; calls back for each record on it that is live. Throws SNAPSHOT_STRUCTURE. */
-  add(page: Page, onLive?: (record: LiveRecord) => void): void {
+  /** Takes a page; calls back with each record on it that is live, good until the call returns. Throws SNAPSHOT_STRUCTURE. */
+  add(page: Page, onLive?: (record: RecordReader) => void): void {
+    const record = this.#record;
     for (let index = page.count - 1; index >= 0; index -= 1) {
-      const element = leafElement(page, index);
-      const { main, tombstone } = readRevision(page, element);
-      if (main > this.revision) this.revision = main;
-      const record = readKeyValue(page, element);
-      if (!tombstone && record.modRevision !== main) {
+      record.read(page, index);
+      if (record.revision > this.revision) this.revision = record.revision;
+      if (!record.tombstone && record.modRevision !== record.revision) {
         throw structureError(
-          `a record on page ${page.id} is filed under revision ${main} and says ${record.modRevision}`,
+          `a record on page ${page.id} is filed under revision ${record.revision} and says ${record.modRevision}`,
         );
       }
       const first = this.#seen.add(page.view, record.keyStart, record.keyLength);
-      if (!first || tombstone) continue;
+      if (!first || record.tombstone) continue;
       this.keys += 1;
-      if (startsWith(page, record, REGISTRY)) this.registryKeys += 1;
-      onLive?.({ ...record, page });
+      if (record.startsWith(page, REGISTRY)) this.registryKeys += 1;
+      onLive?.(record);
     }
   }
 }
 
-/** Whether the key of a record begins with these bytes. */
-export function startsWith(page: Page, record: KeyValue, prefix: Uint8Array): boolean {
-  if (record.keyLength < prefix.byteLength) return false;
-  for (const [index, byte] of prefix.entries()) {
-    if (page.view.getUint8(record.keyStart + index) !== byte) return false;
-  }
-  return true;
-}
-
 /** What is kept of a live record when its page goes. */
-export function liveKey(file: RandomAccess, record: LiveRecord): LiveKey {
-  const { page, createRevision, modRevision, version, valueLength } = record;
+export function liveKey(file: RandomAccess, page: Page, record: RecordReader): LiveKey {
+  const { createRevision, modRevision, version, valueLength } = record;
   const offset = page.fileOffset + (record.valueStart - page.start);
   return {
     key: new TextDecoder().decode(bytesAt(page, record.keyStart, record.keyLength)),
@@ -118,7 +104,7 @@ export async function* liveKeys(
     const found: LiveKey[] = [];
     for (const leaf of leaves) {
       live.add(leaf, (record) => {
-        if (startsWith(leaf, record, prefix)) found.push(liveKey(bolt.file, record));
+        if (record.startsWith(leaf, prefix)) found.push(liveKey(bolt.file, leaf, record));
       });
     }
     yield* found;

@@ -3,10 +3,12 @@
  * before (facts k3s.md 2.4). K3s checks it at a restore, but only after it has
  * moved the old database away; so we check first.
  */
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { OperatorError } from "../errors.ts";
 import type { RandomAccess } from "../sys/files.ts";
 import { USE_ANOTHER } from "./damage.ts";
+import { Windows } from "./windows.ts";
 
 export const TRAILER_LENGTH = 32;
 /** Bolt pages are multiples of it; etcd tells a snapshot with a trailer from one without by the remainder. */
@@ -38,19 +40,26 @@ export async function checkTrailer(
   refuseWrongLength(file.size);
   const body = file.size - TRAILER_LENGTH;
   const hash = createHash("sha256");
-  // The next piece is read while this one is hashed.
-  let next = file.read(0, Math.min(PIECE, body));
+  // Two memories in turn: one is hashed while the other is filled.
+  let memory = new Windows(file);
+  let other = new Windows(file);
+  const readAt = (offset: number): Promise<Uint8Array[]> => {
+    const end = offset < body ? body : file.size;
+    [memory, other] = [other, memory];
+    return memory.read([{ offset, length: Math.min(PIECE, end - offset) }]);
+  };
+  let next = readAt(0);
   for (let offset = 0; offset < body;) {
     options.signal?.throwIfAborted();
-    const piece = await next;
+    const [piece = new Uint8Array()] = await next;
     offset += piece.byteLength;
-    next = file.read(offset, Math.min(PIECE, offset < body ? body - offset : TRAILER_LENGTH));
+    next = readAt(offset);
     // Nobody awaits this read when hashing throws; its failure must not end the process.
     next.catch(() => undefined);
     hash.update(piece);
     options.onProgress?.(offset, file.size);
   }
-  const trailer = await next;
+  const [trailer = new Uint8Array()] = await next;
   const sha256 = hash.copy().digest("hex");
   const wholeSha256 = hash.update(trailer).digest("hex");
   options.onProgress?.(file.size, file.size);

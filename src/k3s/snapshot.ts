@@ -86,7 +86,10 @@ async function snapshotCommand(
       "etcd-snapshot",
       call.verb,
       `--data-dir=${settings.dataDir}`,
-      `--etcd-snapshot-dir=${settings.snapshotDir}`,
+      // K3s makes the default folder itself, but not one that is named (k3s.md 1.4).
+      ...(settings.snapshotDir === `${settings.dataDir}/server/db/snapshots`
+        ? []
+        : [`--etcd-snapshot-dir=${settings.snapshotDir}`]),
       ...server,
       ...call.args,
     ],

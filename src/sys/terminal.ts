@@ -82,8 +82,10 @@ async function ask(
 ): Promise<string> {
   options.signal.throwIfAborted();
   const input = await openInput();
-  process.stderr.write(question);
   try {
+    // Before the question is seen: from then on somebody may type a passphrase, which the terminal would show.
+    if (options.hidden === true) input.setRawMode(true);
+    process.stderr.write(question);
     return await readLine(input, options);
   } finally {
     if (input.isRaw) input.setRawMode(false);
@@ -103,8 +105,6 @@ function readLine(
   input: ReadStream,
   options: { readonly hidden?: boolean; readonly signal: AbortSignal },
 ): Promise<string> {
-  // Without raw mode the terminal would show a passphrase while it is typed.
-  if (options.hidden === true) input.setRawMode(true);
   const decoder = new TextDecoder();
   return new Promise((resolve, reject) => {
     let line = "";

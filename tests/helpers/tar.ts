@@ -1,6 +1,6 @@
 /** Tars for tests: made by GNU tar, or by hand so that they are wrong in one place. */
 import { spawnSync } from "node:child_process";
-import { encodeHeader } from "../../src/archive/tar-header.ts";
+import { encodeHeader } from "../../src/archive/tar-encode.ts";
 import type { TarHeader } from "../../src/archive/tar-header.ts";
 
 /** Runs a program; throws with its stderr unless it exits 0. */

@@ -23,11 +23,19 @@ export function openApi(settings: Settings): ApiClient {
     cert: readFileSync(paths.adminCrt, "utf8"),
     key: readFileSync(paths.adminKey, "utf8"),
   };
-  const send = async (method: string, path: string, type: string, body?: unknown): Promise<ApiResponse> => {
+  const send = async (
+    method: string,
+    path: string,
+    type: string,
+    body?: unknown,
+  ): Promise<ApiResponse> => {
     const response = await fetch(`${base}${path}`, {
       method,
       tls,
-      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": type }) },
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-type": type }),
+      },
       signal: AbortSignal.timeout(10_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -42,7 +50,12 @@ export function openApi(settings: Settings): ApiClient {
   };
   return {
     request: (method, path, body) =>
-      send(method, path, method === "PATCH" ? "application/merge-patch+json" : "application/json", body),
+      send(
+        method,
+        path,
+        method === "PATCH" ? "application/merge-patch+json" : "application/json",
+        body,
+      ),
     apply: (path, object) =>
       send("PATCH", `${path}?fieldManager=k3s&force=true`, "application/apply-patch+yaml", object),
   };
@@ -53,7 +66,9 @@ export function field(value: unknown, ...path: readonly (string | number)[]): un
   let current = value;
   for (const key of path) {
     if (current === null || typeof current !== "object") return undefined;
-    current = Array.isArray(current) ? current[Number(key)] : Object.entries(current).find(([name]) => name === key)?.[1];
+    current = Array.isArray(current)
+      ? current[Number(key)]
+      : Object.entries(current).find(([name]) => name === key)?.[1];
   }
   return current;
 }

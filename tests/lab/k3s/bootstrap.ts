@@ -4,7 +4,15 @@
  * what lies on disk. The rules are K3s's (pkg/cluster/bootstrap.go), as far as
  * k3s-observed.md 2, 3, 13 and 15 saw them.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { seal, unseal } from "./cipher.ts";
 import { fatal, FrontError, log } from "./log.ts";
@@ -133,7 +141,8 @@ export function writeBootstrap(paths: Paths, json: string, encryption: boolean):
 function backUpCertificates(paths: Paths): void {
   const backup = `${paths.tls}-${Math.floor(Date.now() / 1000)}`;
   log.info(`Cluster reset: backing up certificates directory to ${backup}`);
-  if (existsSync(paths.tls)) cpSync(paths.tls, backup, { recursive: true, preserveTimestamps: true });
+  if (existsSync(paths.tls))
+    cpSync(paths.tls, backup, { recursive: true, preserveTimestamps: true });
 }
 
 function writeToDisk(files: BootstrapFiles, places: ReadonlyMap<string, string>): void {

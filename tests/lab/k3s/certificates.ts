@@ -1,5 +1,5 @@
 /** Every CA and leaf certificate of a server, made by the Go part `lab-pki`. */
-import { copyFileSync } from "node:fs";
+import { chmodSync, copyFileSync } from "node:fs";
 import { FrontError, log } from "./log.ts";
 import { runPart } from "./parts.ts";
 import type { Settings } from "./settings.ts";
@@ -29,9 +29,17 @@ const CLUSTER_NAMES = [
 export async function ensureCertificates(settings: Settings): Promise<void> {
   const { tls, agent } = settings.paths;
   const request = {
-    Authorities: ["server-ca", "client-ca", "request-header-ca", "etcd/server-ca", "etcd/peer-ca"].map(
-      (name) => ({ Crt: `${tls}/${name}.crt`, Key: `${tls}/${name}.key`, Name: authorityName(name) }),
-    ),
+    Authorities: [
+      "server-ca",
+      "client-ca",
+      "request-header-ca",
+      "etcd/server-ca",
+      "etcd/peer-ca",
+    ].map((name) => ({
+      Crt: `${tls}/${name}.crt`,
+      Key: `${tls}/${name}.key`,
+      Name: authorityName(name),
+    })),
     RSAKeys: [`${tls}/service.key`],
     Leaves: leavesOf(settings).map((leaf) => {
       const inAgent = leaf.crt.startsWith("agent/");
@@ -50,13 +58,16 @@ export async function ensureCertificates(settings: Settings): Promise<void> {
       };
     }),
   };
-  const { exitCode, stdout, stderr } = await runPart("lab-pki", [], { input: JSON.stringify(request) });
+  const { exitCode, stdout, stderr } = await runPart("lab-pki", [], {
+    input: JSON.stringify(request),
+  });
   if (exitCode !== 0) throw new FrontError(`preparing server: ${stderr.trim()}`);
   for (const line of stdout.split("\n")) if (line !== "") logIssued(line);
   copyFileSync(`${tls}/service.key`, `${tls}/service.current.key`);
   for (const name of ["client-ca", "server-ca"]) {
     copyFileSync(`${tls}/${name}.crt`, `${tls}/${name}.nochain.crt`);
     copyFileSync(`${tls}/${name}.crt`, `${agent}/${name}.crt`);
+    chmodSync(`${agent}/${name}.crt`, 0o600);
   }
 }
 
@@ -67,7 +78,13 @@ function authorityName(path: string): string {
 function leavesOf(settings: Settings): Leaf[] {
   const { nodeName, nodeIp } = settings;
   const local = ["localhost", "127.0.0.1", nodeIp, nodeName];
-  const serving = [...CLUSTER_NAMES, ...local, "10.43.0.1", settings.apiHost, ...settings.flags.list("tls-san")];
+  const serving = [
+    ...CLUSTER_NAMES,
+    ...local,
+    "10.43.0.1",
+    settings.apiHost,
+    ...settings.flags.list("tls-san"),
+  ];
   const masters = ["system:masters"];
   const client = (crt: string, name: string, organizations: readonly string[] = []): Leaf => ({
     crt,
@@ -86,7 +103,12 @@ function leavesOf(settings: Settings): Leaf[] {
     client("agent/client-kubelet", `system:node:${nodeName}`, ["system:nodes"]),
     client("agent/client-kube-proxy", "system:kube-proxy"),
     client("agent/client-k3s-controller", "system:k3s-controller"),
-    { crt: "client-auth-proxy", authority: "request-header-ca", name: "system:auth-proxy", client: true },
+    {
+      crt: "client-auth-proxy",
+      authority: "request-header-ca",
+      name: "system:auth-proxy",
+      client: true,
+    },
     ...["kube-controller-manager", "kube-scheduler"].map((name) => ({
       crt: `${name}/${name}`,
       authority: "server-ca",
@@ -94,11 +116,37 @@ function leavesOf(settings: Settings): Leaf[] {
       names: ["localhost", "127.0.0.1"],
       server: true,
     })),
-    { crt: "serving-kube-apiserver", authority: "server-ca", name: "kube-apiserver", names: serving, server: true },
-    { crt: "agent/serving-kubelet", authority: "server-ca", name: nodeName, names: local, server: true },
+    {
+      crt: "serving-kube-apiserver",
+      authority: "server-ca",
+      name: "kube-apiserver",
+      names: serving,
+      server: true,
+    },
+    {
+      crt: "agent/serving-kubelet",
+      authority: "server-ca",
+      name: nodeName,
+      names: local,
+      server: true,
+    },
     { crt: "etcd/client", authority: "etcd/server-ca", name: "etcd-client", client: true },
-    { crt: "etcd/server-client", authority: "etcd/server-ca", name: "etcd-server", names: local, client: true, server: true },
-    { crt: "etcd/peer-server-client", authority: "etcd/peer-ca", name: "etcd-peer", names: local, client: true, server: true },
+    {
+      crt: "etcd/server-client",
+      authority: "etcd/server-ca",
+      name: "etcd-server",
+      names: local,
+      client: true,
+      server: true,
+    },
+    {
+      crt: "etcd/peer-server-client",
+      authority: "etcd/peer-ca",
+      name: "etcd-peer",
+      names: local,
+      client: true,
+      server: true,
+    },
   ];
 }
 

@@ -20,9 +20,16 @@ export function seal(password: string, plain: string): string {
 export function unseal(password: string, value: string): string {
   const [salt = "", text = ""] = value.split(":", 2);
   const sealed = Buffer.from(text, "base64");
-  const decipher = createDecipheriv("aes-256-gcm", keyOf(password, salt), sealed.subarray(0, NONCE));
+  const decipher = createDecipheriv(
+    "aes-256-gcm",
+    keyOf(password, salt),
+    sealed.subarray(0, NONCE),
+  );
   decipher.setAuthTag(sealed.subarray(-TAG));
-  return Buffer.concat([decipher.update(sealed.subarray(NONCE, -TAG)), decipher.final()]).toString();
+  return Buffer.concat([
+    decipher.update(sealed.subarray(NONCE, -TAG)),
+    decipher.final(),
+  ]).toString();
 }
 
 function keyOf(password: string, salt: string): Buffer {

@@ -10,7 +10,11 @@ export async function startKine(settings: Settings): Promise<ChildProcess> {
   const { paths } = settings;
   const kine = startPart(
     "kine",
-    ["--endpoint=sqlite://", `--listen-address=unix://${paths.kineSocket}`, "--metrics-bind-address=0"],
+    [
+      "--endpoint=sqlite://",
+      `--listen-address=unix://${paths.kineSocket}`,
+      "--metrics-bind-address=0",
+    ],
     // kine's default file is ./db/state.db.
     { cwd: paths.server },
   );
@@ -44,7 +48,10 @@ export function startApiServer(settings: Settings, datastore: "etcd" | "sqlite")
         ]
       : [`--etcd-servers=unix://${paths.kineSocket}`];
   const encryption = flags.on("secrets-encryption")
-    ? [`--encryption-provider-config=${paths.encryptionConfig}`, "--encryption-provider-config-automatic-reload=true"]
+    ? [
+        `--encryption-provider-config=${paths.encryptionConfig}`,
+        "--encryption-provider-config-automatic-reload=true",
+      ]
     : [];
   return startPart("kube-apiserver", [
     ...storage,

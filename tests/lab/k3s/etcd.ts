@@ -9,7 +9,9 @@ import type { Settings } from "./settings.ts";
 
 /** True when `db/etcd` is a database: K3s asks for the folder of the write-ahead log and nothing else (8). */
 export function isInitialized(settings: Settings): boolean {
-  return statSync(`${settings.paths.etcd}/member/wal`, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return (
+    statSync(`${settings.paths.etcd}/member/wal`, { throwIfNoEntry: false })?.isDirectory() ?? false
+  );
 }
 
 export interface EtcdStart {
@@ -82,7 +84,11 @@ function configOf(settings: Settings, name: string, options: EtcdStart): string 
 }
 
 /** Asks etcd's own client; with the certificates K3s gives its own. */
-export function etcdctl(settings: Settings, args: readonly string[], endpoint = "https://127.0.0.1:2379") {
+export function etcdctl(
+  settings: Settings,
+  args: readonly string[],
+  endpoint = "https://127.0.0.1:2379",
+) {
   const { paths } = settings;
   return runPart("etcdctl", [
     `--endpoints=${endpoint}`,
@@ -111,7 +117,9 @@ export async function untilEtcdAnswers(settings: Settings, etcd: ChildProcess): 
     }
     await Bun.sleep(150);
   }
-  log.info(`Connected to etcd v3.7.3 - datastore using ${sizeOf(settings)} of ${sizeOf(settings)} bytes`);
+  log.info(
+    `Connected to etcd v3.7.3 - datastore using ${sizeOf(settings)} of ${sizeOf(settings)} bytes`,
+  );
   return true;
 }
 
@@ -130,14 +138,19 @@ export async function restoreSnapshot(settings: Settings): Promise<void> {
     ? settings.restorePath
     : `${paths.server}/${settings.restorePath}`;
   const info = statSync(snapshot, { throwIfNoEntry: false });
-  if (info === undefined) throw new FrontError(`etcd: snapshot path does not exist: ${settings.restorePath}`);
+  if (info === undefined)
+    throw new FrontError(`etcd: snapshot path does not exist: ${settings.restorePath}`);
   if (info.isDirectory()) {
-    throw new FrontError(`etcd: snapshot path must be a file, not a directory: ${settings.restorePath}`);
+    throw new FrontError(
+      `etcd: snapshot path must be a file, not a directory: ${settings.restorePath}`,
+    );
   }
   const name = memberName(settings, false);
   if (snapshot.endsWith(".zip")) {
     // Broken in the observed line: the name is taken relative to the snapshot folder (section 3).
-    writeFileSync(`${paths.etcd}/config`, configOf(settings, name, { reset: true }), { mode: 0o600 });
+    writeFileSync(`${paths.etcd}/config`, configOf(settings, name, { reset: true }), {
+      mode: 0o600,
+    });
     const folder = settings.flags.text("etcd-snapshot-dir") || paths.snapshots;
     throw new FrontError(`open ${folder}${snapshot}: no such file or directory`);
   }

@@ -1,5 +1,14 @@
 /** The kubeconfigs of the components, and the administrator's. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { log, textOf } from "./log.ts";
 import type { Settings } from "./settings.ts";
@@ -24,10 +33,10 @@ export function writeComponentConfigs(settings: Settings): void {
   ];
   for (const [file, base] of components) {
     const ca = file.startsWith(agent) ? `${agent}/server-ca.crt` : serverCa;
-    const text = configText({ url, cluster: "local", user: "user", ca: `certificate-authority: ${ca}` }, [
-      `client-certificate: ${base}.crt`,
-      `client-key: ${base}.key`,
-    ]);
+    const text = configText(
+      { url, cluster: "local", user: "user", ca: `certificate-authority: ${ca}` },
+      [`client-certificate: ${base}.crt`, `client-key: ${base}.key`],
+    );
     if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeSecret(file, text);
   }
 }
@@ -74,7 +83,12 @@ function urlOf(settings: Settings): string {
 }
 
 function configText(
-  names: { readonly url: string; readonly cluster: string; readonly user: string; readonly ca: string },
+  names: {
+    readonly url: string;
+    readonly cluster: string;
+    readonly user: string;
+    readonly ca: string;
+  },
   credentials: readonly string[],
 ): string {
   const { url, cluster, user, ca } = names;

@@ -110,7 +110,9 @@ export async function settingsOf(flags: Flags): Promise<Settings> {
     );
   }
   if (restorePath !== "" && !reset) {
-    throw new FrontError("invalid flag use; --cluster-reset required with --cluster-reset-restore-path");
+    throw new FrontError(
+      "invalid flag use; --cluster-reset required with --cluster-reset-restore-path",
+    );
   }
   if (restorePath !== "" && flags.text("token") === "" && !existsSync(paths.token)) {
     warnAboutAgent(flags);

@@ -46,7 +46,9 @@ export function ensureUsers(settings: Settings): Passwords {
 export function readPasswd(paths: Paths): Map<string, string> {
   if (!existsSync(paths.passwd)) return new Map();
   const lines = readFileSync(paths.passwd, "utf8").split("\n");
-  return new Map(lines.map((line) => line.split(",")).map(([word = "", user = ""]) => [user, word]));
+  return new Map(
+    lines.map((line) => line.split(",")).map(([word = "", user = ""]) => [user, word]),
+  );
 }
 
 /**
@@ -87,7 +89,10 @@ export function ensureEncryption(paths: Paths, provider: string): void {
     resources: [{ resources: ["secrets"], providers: [{ [provider]: keys }, { identity: {} }] }],
   });
   writeSecret(paths.encryptionConfig, config);
-  writeSecret(paths.encryptionState, `start-${new Bun.CryptoHasher("sha256").update(config).digest("hex")}`);
+  writeSecret(
+    paths.encryptionState,
+    `start-${new Bun.CryptoHasher("sha256").update(config).digest("hex")}`,
+  );
 }
 
 export function writeSecret(path: string, content: string): void {

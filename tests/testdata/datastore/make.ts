@@ -4,7 +4,7 @@
  *
  *   LAB_BIN=.lab/bin node_modules/.bin/bun tests/testdata/datastore/make.ts
  *
- * Needs `parts` (etcd 3.7) in LAB_BIN, Debian's etcd-server and etcd-client (3.4),
+ * Needs `parts` (etcd 3.7) and `bbolt` in LAB_BIN, Debian's etcd-server and etcd-client (3.4),
  * and openssl for certificates. All keys in it are thrown away with the cluster.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -19,11 +19,13 @@ import { encryptBootstrap, tokenHash } from "../../../src/datastore/bootstrap.ts
 import type { BootstrapData } from "../../../src/datastore/bootstrap.ts";
 
 const here = import.meta.dirname;
-const parts = resolve(process.env["LAB_BIN"] ?? `${here}/../../../.lab/bin`, "parts");
+const bin = process.env["LAB_BIN"] ?? `${here}/../../../.lab/bin`;
+const parts = resolve(bin, "parts");
+const bbolt = resolve(bin, "bbolt");
 const work = mkdtempSync(`${tmpdir()}/datastore-fixtures-`);
 const CLIENT = "http://127.0.0.1:23790";
 const PEER = "http://127.0.0.1:23800";
-export const PASSWORD = "fixture-password";
+const PASSWORD = "fixture-password";
 
 interface Release {
   readonly name: string;
@@ -38,7 +40,12 @@ const NEW: Release = {
   etcdctl: [parts, "etcdctl"],
   status: [parts, "etcdutl"],
 };
-const OLD: Release = { name: "etcd-3.4", etcd: ["etcd"], etcdctl: ["etcdctl"], status: ["etcdctl"] };
+const OLD: Release = {
+  name: "etcd-3.4",
+  etcd: ["etcd"],
+  etcdctl: ["etcdctl"],
+  status: ["etcdctl"],
+};
 
 function run(command: readonly string[], input?: Uint8Array | string): string {
   const [file = "", ...args] = command;
@@ -117,7 +124,9 @@ function liveSet(release: Release): object {
 }
 
 function status(release: Release, file: string): unknown {
-  const found: unknown = JSON.parse(run([...release.status, "snapshot", "status", file, "-w", "json"]));
+  const found: unknown = JSON.parse(
+    run([...release.status, "snapshot", "status", file, "-w", "json"]),
+  );
   return found;
 }
 
@@ -131,14 +140,32 @@ function bootstrapData(): BootstrapData {
     const key = `${work}/${name}.key`;
     const certificate = `${work}/${name}.crt`;
     const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
-    run(["openssl", ...request, "-nodes", "-keyout", key, "-out", certificate, "-subj", `/CN=${name}`, "-days", "36500"]);
+    run([
+      "openssl",
+      ...request,
+      "-nodes",
+      "-keyout",
+      key,
+      "-out",
+      certificate,
+      "-subj",
+      `/CN=${name}`,
+      "-days",
+      "36500",
+    ]);
     return [
       [name, readFileSync(certificate, "utf8")],
       [`${name}Key`, readFileSync(key, "utf8")],
     ];
   });
-  files.push(["ServiceKey", run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])]);
-  files.push(["PasswdFile", `${PASSWORD},server,server,k3s:server\n"agent,""secret""",node,node,k3s:agent\n`]);
+  files.push([
+    "ServiceKey",
+    run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+  ]);
+  files.push([
+    "PasswdFile",
+    `${PASSWORD},server,server,k3s:server\n"agent,""secret""",node,node,k3s:agent\n`,
+  ]);
   const timestamp = "2026-11-23T10:00:00Z";
   return new Map(files.map(([name, text]) => [name, { timestamp, content: Buffer.from(text) }]));
 }
@@ -151,12 +178,16 @@ const fillSmall: Fill = (etcdctl) => {
   etcdctl(["put", "compact_rev_key", "1"]);
   etcdctl(["put", "/registryfoo", "not an object"]);
   for (const name of ["a", "b", "c", "d", "e"]) {
-    for (const round of [1, 2, 3]) etcdctl(["put", `/registry/configmaps/default/${name}`, `k8s ${name} ${round}`]);
+    for (const round of [1, 2, 3])
+      etcdctl(["put", `/registry/configmaps/default/${name}`, `k8s ${name} ${round}`]);
   }
   etcdctl(["del", "/registry/configmaps/default/b"]);
   etcdctl(["del", "/registry/configmaps/default/c"]);
   etcdctl(["put", "/registry/configmaps/default/c", "back again"]);
-  etcdctl(["txn"], "\nput /registry/pods/one 1\nput /registry/pods/two 2\nput /registry/pods/three 3\n\n\n");
+  etcdctl(
+    ["txn"],
+    "\nput /registry/pods/one 1\nput /registry/pods/two 2\nput /registry/pods/three 3\n\n\n",
+  );
   etcdctl(["put", "/registry/secrets/large"], "0123456789abcdef".repeat(1300));
   etcdctl(["put", "/registry/secrets/empty", ""]);
   etcdctl(["put", "/registry/ünïcode", "ok"]);
@@ -179,6 +210,88 @@ const fillCompacted: Fill = (etcdctl) => {
   etcdctl(["compact", "5"]);
 };
 
+/** The small snapshot with its list of free pages stored, as bbolt does by default and etcd does not. */
+function makeFreelist(): void {
+  const file = `${work}/freelist.db`;
+  run([bbolt, "surgery", "freelist", "rebuild", `${work}/etcd-3.7.snapshot`, "--output", file]);
+  writeFileSync(`${here}/freelist.db.gz`, gzipSync(readFileSync(file), { level: 9 }));
+}
+
+/** A CA of one certificate, and one with a root above it: their hashes by openssl. */
+function makeAuthorities(): object {
+  const curve = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-days",
+    "36500",
+  ];
+  const extensions = `${work}/ca.ext`;
+  writeFileSync(extensions, "basicConstraints=critical,CA:TRUE\nauthorityKeyIdentifier=keyid\n");
+  run([
+    "openssl",
+    "req",
+    "-x509",
+    ...curve,
+    "-keyout",
+    `${work}/root.key`,
+    "-out",
+    `${work}/root.pem`,
+    "-subj",
+    "/CN=root",
+  ]);
+  run([
+    "openssl",
+    "req",
+    "-new",
+    ...curve.slice(0, -2),
+    "-keyout",
+    `${work}/leaf.key`,
+    "-out",
+    `${work}/leaf.csr`,
+    "-subj",
+    "/CN=issuing",
+  ]);
+  const sign = [
+    "-CA",
+    `${work}/root.pem`,
+    "-CAkey",
+    `${work}/root.key`,
+    "-CAcreateserial",
+    "-days",
+    "36500",
+  ];
+  run([
+    "openssl",
+    "x509",
+    "-req",
+    "-in",
+    `${work}/leaf.csr`,
+    ...sign,
+    "-extfile",
+    extensions,
+    "-out",
+    `${work}/leaf.pem`,
+  ]);
+  const root = readFileSync(`${work}/root.pem`, "utf8");
+  writeFileSync(`${here}/ca-single.pem`, root);
+  writeFileSync(`${here}/ca-bundle.pem`, readFileSync(`${work}/leaf.pem`, "utf8") + root);
+  run([
+    "openssl",
+    "x509",
+    "-in",
+    `${work}/root.pem`,
+    "-outform",
+    "der",
+    "-out",
+    `${work}/root.der`,
+  ]);
+  const digest = (file: string): string => run(["sha256sum", file]).slice(0, 64);
+  return { single: digest(`${here}/ca-single.pem`), bundle: digest(`${work}/root.der`) };
+}
+
 try {
   const expected = {
     "etcd-3.7": await make("etcd-3.7", NEW, fillSmall),
@@ -187,6 +300,8 @@ try {
     "etcd-3.7-empty": await make("etcd-3.7-empty", NEW, () => undefined),
     "etcd-3.4": await make("etcd-3.4", OLD, fillSmall),
   };
+  makeFreelist();
+  writeFileSync(`${here}/ca-hashes.json`, `${JSON.stringify(makeAuthorities(), undefined, 2)}\n`);
   writeFileSync(`${here}/expected.json`, `${JSON.stringify(expected, undefined, 2)}\n`);
 } finally {
   rmSync(work, { recursive: true });

@@ -20,8 +20,8 @@ export function fakeTerminal(over: Partial<Terminal> = {}): FakeTerminal {
     stderrIsTerminal: false,
     stderrIsJournal: false,
     columns: () => 60,
-    out: (text) => {
-      stdout.push(text);
+    out: (data) => {
+      stdout.push(typeof data === "string" ? data : new TextDecoder().decode(data));
       return Promise.resolve();
     },
     err: (text) => void stderr.push(text),

@@ -171,7 +171,12 @@ describe("runProgram() and the first words", () => {
       expect(code).toBe(0);
       expect(stdout).toContain("Commands\n  save  saves\n");
     }
-    for (const argv of [["save", "--help"], ["--help", "save"], ["help", "save"], ["save", "-h"]]) {
+    for (const argv of [
+      ["save", "--help"],
+      ["--help", "save"],
+      ["help", "save"],
+      ["save", "-h"],
+    ]) {
       const { code, stdout } = await runWith(argv);
       expect(code).toBe(0);
       expect(stdout).toContain("-o, --output FILE");

@@ -96,7 +96,7 @@ describe("talk on a terminal", () => {
     talk.clear();
     const line = text().trimEnd();
     expect(line).toMatch(/^✔ 14 helm releases +1\.2 s$/);
-    expect([...line]).toHaveLength(59);
+    expect(Array.from(line)).toHaveLength(59);
   });
 
   test("shows nothing that moves for quick steps", () => {
@@ -127,7 +127,7 @@ describe("talk on a terminal", () => {
     talk.event({ type: "progress", done: 50e6, total: 100e6 });
     talk.clear();
     const drawn = text().split("\u001b[K")[1] ?? "";
-    expect([...drawn.replace("\r", "")].length).toBeLessThan(44);
+    expect(Array.from(drawn.replace("\r", "")).length).toBeLessThan(44);
   });
 
   test("uses ASCII where the locale knows nothing else", () => {

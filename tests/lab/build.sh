@@ -1,0 +1,107 @@
+#!/bin/sh
+# Builds the lab into .lab/bin: the upstream parts in one Go binary, helm, age,
+# sops, bbolt, rage, and the k3s front. Each piece is skipped when it is there
+# and nothing it is made from has changed. Works on a fresh Debian 12 with Go,
+# gcc and the project's node_modules; as root it installs missing packages.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+parts="$root/tests/lab/parts"
+bin="$root/.lab/bin"
+bun="$root/node_modules/.bin/bun"
+mkdir -p "$bin" "$root/.lab/stamps"
+
+K3S_VERSION=v1.37.2+k3s1
+GO_TOOLS="filippo.io/age/cmd/...@v1.3.2 helm.sh/helm/v4/cmd/helm@v4.3.1 go.etcd.io/bbolt/cmd/bbolt@v1.4.3 github.com/getsops/sops/v3/cmd/sops@v3.13.3"
+RAGE_VERSION=0.12.1
+PROGRAMS="etcd etcdctl etcdutl kine kube-apiserver kube-controller-manager kube-scheduler kubectl lab-kv lab-pki"
+# What the lab and the tests start: nspawn, ip, nsenter, the stock tools that archives must open with.
+PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
+
+now() { date +%s; }
+say() { printf 'lab: %s\n' "$*" >&2; }
+
+# done_with NAME KEY: true when NAME was made from KEY before.
+made_from() { [ "$(cat "$root/.lab/stamps/$1" 2>/dev/null)" = "$2" ]; }
+remember() { printf '%s\n' "$2" >"$root/.lab/stamps/$1"; }
+hash_of() { sha256sum "$@" | sha256sum | cut -c1-16; }
+
+install_packages() {
+  missing=
+  for pair in $PACKAGES; do
+    command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
+  done
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    say "missing Debian packages:$missing (not root, so not installed)"
+    return 0
+  fi
+  say "installing Debian packages:$missing"
+  apt-get update -qq
+  # shellcheck disable=SC2086 # a list
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+build_parts() {
+  key="$K3S_VERSION $(hash_of "$parts/go.mod" "$parts/go.sum" "$parts"/*.go)"
+  if made_from parts "$key" && [ -x "$bin/parts" ]; then return 0; fi
+  command -v go >/dev/null || { say "Go is needed to build the lab's parts"; exit 1; }
+  say "building etcd, kine, Kubernetes into one binary (7 to 10 minutes the first time, seconds later)"
+  start=$(now)
+  flags="-s -w"
+  # Without these every component calls itself v0.0.0-master and kubectl cannot parse that.
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    flags="$flags -X $package.gitVersion=$K3S_VERSION -X $package.gitMajor=1 -X $package.gitMinor=37"
+    flags="$flags -X $package.gitCommit=0000000000000000000000000000000000000000 -X $package.gitTreeState=clean"
+    flags="$flags -X $package.buildDate=2026-11-01T00:00:00Z"
+  done
+  (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/parts.new" .)
+  mv "$bin/parts.new" "$bin/parts"
+  for program in $PROGRAMS; do ln -sf parts "$bin/$program"; done
+  remember parts "$key"
+  say "parts built in $(($(now) - start)) s"
+}
+
+build_tools() {
+  for tool in $GO_TOOLS; do
+    name=$(echo "$tool" | tr '/@.' '___')
+    made_from "$name" "$tool" && continue
+    say "building $tool"
+    start=$(now)
+    GOBIN="$bin" go install -trimpath -ldflags "-s -w" "$tool"
+    remember "$name" "$tool"
+    say "$tool built in $(($(now) - start)) s"
+  done
+}
+
+build_rage() {
+  made_from rage "$RAGE_VERSION" && return 0
+  if ! command -v cargo >/dev/null; then
+    say "no cargo: rage is left out, tests that cross-check with it are skipped"
+    return 0
+  fi
+  say "building rage $RAGE_VERSION"
+  start=$(now)
+  cargo install rage --version "$RAGE_VERSION" --locked --quiet --root "$root/.lab/rage"
+  remember rage "$RAGE_VERSION"
+  say "rage built in $(($(now) - start)) s"
+}
+
+build_front() {
+  key=$(hash_of "$root/tests/lab/k3s"/*.ts "$root/package-lock.json")
+  if made_from front "$key" && [ -x "$bin/k3s" ]; then return 0; fi
+  # A program that root runs must not pick up what lies in the current folder.
+  "$bun" build --compile --no-compile-autoload-bunfig --no-compile-autoload-dotenv \
+    --outfile "$bin/k3s.new" "$root/tests/lab/k3s/main.ts" >/dev/null
+  mv "$bin/k3s.new" "$bin/k3s"
+  remember front "$key"
+  say "k3s front compiled"
+}
+
+began=$(now)
+install_packages
+build_parts
+build_tools
+[ "${LAB_WITHOUT_RAGE:-}" = 1 ] || build_rage
+build_front
+say "ready after $(($(now) - began)) s: $("$bin/k3s" --version | head -1) (a stand-in)"

@@ -1,0 +1,92 @@
+/** The deploy controller: K3s's kinds, its bundled manifests, and whatever lies in `server/manifests`. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ApiClient } from "./api.ts";
+import { field } from "./api.ts";
+import { BUNDLED_MANIFESTS, customResourceDefinitions } from "./definitions.ts";
+import { log } from "./log.ts";
+import { runPart } from "./parts.ts";
+import type { Settings } from "./settings.ts";
+
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/** Creates the CustomResourceDefinitions and waits until they are served. */
+export async function installKinds(api: ApiClient, etcd: boolean): Promise<void> {
+  const definitions = customResourceDefinitions(etcd);
+  await Promise.all(
+    definitions.map((one) => api.apply(`${DEFINITIONS}/${one.metadata.name}`, one)),
+  );
+  for (const { metadata } of definitions) {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const { body } = await api.request("GET", `${DEFINITIONS}/${metadata.name}`);
+      const conditions = field(body, "status", "conditions");
+      const list: unknown[] = Array.isArray(conditions) ? conditions : [];
+      if (
+        list.some((one) => field(one, "type") === "Established" && field(one, "status") === "True")
+      )
+        break;
+      await Bun.sleep(100);
+    }
+  }
+}
+
+/** Writes the bundled manifests that are not disabled; a disabled one is removed. */
+export function writeBundledManifests(settings: Settings): void {
+  const { manifests } = settings.paths;
+  mkdirSync(manifests, { recursive: true, mode: 0o700 });
+  const disabled = settings.flags.list("disable");
+  for (const [name, [file, text]] of Object.entries(BUNDLED_MANIFESTS)) {
+    if (disabled.includes(name)) rmSync(`${manifests}/${file}`, { force: true });
+    else if (!existsSync(`${manifests}/${file}.skip`)) {
+      writeFileSync(`${manifests}/${file}`, text, { mode: 0o600 });
+    }
+  }
+}
+
+/** Applies new and changed manifests now and every 15 s. Returns after the first round. */
+export async function startDeploying(settings: Settings, api: ApiClient): Promise<void> {
+  const applied = new Map<string, string>();
+  const round = async (): Promise<void> => {
+    const names = readdirSync(settings.paths.manifests).filter((name) =>
+      /\.(ya?ml|json)$/.test(name),
+    );
+    for (const name of names.sort()) await applyOne(settings, api, { name, applied });
+  };
+  await round();
+  setInterval(() => {
+    round().catch(() => undefined);
+  }, 15_000);
+}
+
+async function applyOne(
+  settings: Settings,
+  api: ApiClient,
+  options: { readonly name: string; readonly applied: Map<string, string> },
+): Promise<void> {
+  const { name, applied } = options;
+  const path = `${settings.paths.manifests}/${name}`;
+  if (existsSync(`${path}.skip`)) return;
+  const checksum = createHash("sha256").update(readFileSync(path)).digest("hex");
+  if (applied.get(name) === checksum) return;
+  const { exitCode, stderr } = await runPart("kubectl", [
+    `--kubeconfig=${settings.paths.cred}/admin.kubeconfig`,
+    "--cache-dir=/run/k3s-lab-cache",
+    "apply",
+    "--server-side",
+    "--force-conflicts",
+    "--field-manager=deploy",
+    `--filename=${path}`,
+  ]);
+  if (exitCode !== 0) {
+    log.error(`Failed to process config: failed to process ${path}: ${stderr.trim()}`);
+    return;
+  }
+  applied.set(name, checksum);
+  const addon = name.replace(/\.[^.]+$/, "").toLowerCase();
+  await api.apply(`/apis/k3s.cattle.io/v1/namespaces/kube-system/addons/${addon}`, {
+    apiVersion: "k3s.cattle.io/v1",
+    kind: "Addon",
+    metadata: { name: addon, namespace: "kube-system" },
+    spec: { source: path, checksum },
+  });
+}

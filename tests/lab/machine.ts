@@ -1,0 +1,315 @@
+/**
+ * One bare server: systemd as PID 1 under systemd-nspawn, on an overlay that
+ * lives in memory. Its mounts and its network hang on one holder process, so
+ * nothing is left when this process dies, however it dies.
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { command, descendants, kill, must, start } from "./command.ts";
+import type { CommandOptions, CommandResult, Started } from "./command.ts";
+import { RUNS } from "./places.ts";
+import { BINDS, furnish, hideBuildMachine } from "./rootfs.ts";
+import type { RootOptions } from "./rootfs.ts";
+import { sweepStaleRuns } from "./stale.ts";
+
+export interface RunOptions extends CommandOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Default root. */
+  readonly user?: string;
+}
+
+export interface MachineOptions extends RootOptions {
+  /** "memory" (default), or "real": the upper layer lies on the build machine's disk, with its slow fsync. */
+  readonly disk?: "memory" | "real";
+  /** A folder whose content is copied over the root before the first boot. */
+  readonly template?: string | undefined;
+  /** Address of the server; on lo unless a switch connects it later. */
+  readonly address?: string;
+}
+
+export interface Machine extends AsyncDisposable {
+  readonly name: string;
+  /** The root folder as seen from here; after a boot it shows the server's own mounts too. */
+  readonly root: string;
+  /** The process that holds mounts and network. */
+  readonly holder: number;
+  boot(): Promise<void>;
+  /** Asks systemd to power off, and waits. */
+  powerOff(): Promise<void>;
+  /** Ends it like a power cut (memory of the kernel excepted: nothing written is lost). */
+  cut(): Promise<void>;
+  run(command: string | readonly string[], options?: RunOptions): Promise<CommandResult>;
+  /** Like `run`, and throws when the exit code is not 0. Gives stdout. */
+  must(command: string | readonly string[], options?: RunOptions): Promise<string>;
+  /** The command line on this machine that runs a command in there, for a terminal. */
+  argv(command: string | readonly string[], options?: RunOptions): string[];
+  /** Starts a command; `signal` reaches the command itself. */
+  start(
+    command: string | readonly string[],
+    options?: RunOptions,
+  ): Started & { signal(name: NodeJS.Signals): void };
+}
+
+let serial = 0;
+
+/** Makes the disk of a server and its network; `boot` it next. Throws when mounting fails. */
+export async function createMachine(options: MachineOptions): Promise<Machine> {
+  sweepStaleRuns();
+  serial += 1;
+  const run = `${RUNS}/${process.pid}-${serial}`;
+  mkdirSync(run, { recursive: true });
+  const holder = await startHolder(run, options.disk ?? "memory");
+  try {
+    const seen = `/proc/${holder.pid}/root${run}`;
+    await hideBuildMachine(`${seen}/layer/upper`, options.tools);
+    await inside(holder.pid, [
+      "mount",
+      "-t",
+      "overlay",
+      "overlay",
+      "-o",
+      `lowerdir=/,upperdir=${run}/layer/upper,workdir=${run}/layer/work`,
+      `${run}/root`,
+    ]);
+    furnish(`${seen}/root`, options);
+    if (options.template !== undefined) {
+      await must(["cp", "-a", "--sparse=always", `${options.template}/.`, `${seen}/root/`]);
+    }
+    await giveAddress(holder.pid, options.address ?? "10.99.0.1");
+  } catch (error) {
+    kill(holder.pid, "SIGKILL");
+    throw error;
+  }
+  return machineOn(run, { holder, options });
+}
+
+/** Commands run with the holder's mounts and network. */
+function inside(holder: number, argv: readonly string[]): Promise<string> {
+  return must(["nsenter", "-t", String(holder), "-m", "-n", "--", ...argv]);
+}
+
+async function startHolder(
+  run: string,
+  disk: "memory" | "real",
+): Promise<{ pid: number; process: ChildProcess }> {
+  const memory = disk === "memory" ? `mount -t tmpfs -o size=12g,mode=755 lab ${run}/layer` : ":";
+  mkdirSync(`${run}/layer`, { recursive: true });
+  mkdirSync(`${run}/root`, { recursive: true });
+  const script = `set -e; ${memory}; mkdir -p ${run}/layer/upper ${run}/layer/work; echo ready; exec sleep infinity`;
+  const process_ = spawn(
+    "setpriv",
+    [
+      "--pdeathsig",
+      "KILL",
+      "--",
+      "unshare",
+      "--mount",
+      "--net",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      script,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  await new Promise<void>((resolve, reject) => {
+    process_.stdout?.once("data", () => resolve());
+    process_.once("exit", (code) => reject(new Error(`the lab's holder ended with ${code}`)));
+  });
+  process_.unref();
+  const pid = process_.pid ?? 0;
+  writeFileSync(
+    `${run}/owner`,
+    JSON.stringify({ pid: process.pid, started: startTime(process.pid) }),
+  );
+  return { pid, process: process_ };
+}
+
+/** When a process began, in clock ticks: tells it from a later one with the same number. */
+export function startTime(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}
+
+/** A kernel may lack dummy links, so the address goes on lo (lab.md). */
+async function giveAddress(holder: number, address: string): Promise<void> {
+  await inside(holder, ["ip", "link", "set", "lo", "up"]);
+  await inside(holder, ["ip", "addr", "add", `${address}/32`, "dev", "lo"]);
+  await inside(holder, ["ip", "route", "add", "default", "dev", "lo"]);
+}
+
+function machineOn(
+  run: string,
+  state: {
+    readonly holder: { readonly pid: number; readonly process: ChildProcess };
+    readonly options: MachineOptions;
+  },
+): Machine {
+  const { holder, options } = state;
+  let nspawn: ChildProcess | undefined;
+  let leader = 0;
+  const ended = async (): Promise<void> => {
+    const running = nspawn;
+    if (running === undefined) return;
+    if (running.exitCode === null && running.signalCode === null) {
+      await new Promise((resolve) => running.once("exit", resolve));
+    }
+    nspawn = undefined;
+    leader = 0;
+  };
+  const enter = (given: string | readonly string[], how: RunOptions): string[] => {
+    if (leader === 0) throw new Error(`server ${options.name} is not running`);
+    return entering(leader, given, how);
+  };
+  const machine: Machine = {
+    name: options.name,
+    holder: holder.pid,
+    get root() {
+      return leader === 0 ? `/proc/${holder.pid}/root${run}/root` : `/proc/${leader}/root`;
+    },
+    async boot() {
+      if (nspawn !== undefined) throw new Error(`server ${options.name} is running`);
+      nspawn = startNspawn(run, { holder: holder.pid, name: options.name });
+      leader = await leaderOf(nspawn, run);
+      await untilBooted(machine);
+    },
+    async powerOff() {
+      if (leader !== 0) await machine.run(["systemctl", "poweroff"]);
+      await ended();
+    },
+    async cut() {
+      kill(leader, "SIGKILL");
+      await ended();
+    },
+    argv: (given, how = {}) => enter(given, how),
+    run: (given, how = {}) => command(enter(given, how), how),
+    must: (given, how = {}) => must(enter(given, how), how),
+    start(given, how = {}) {
+      const started = start(enter(given, how), how);
+      return {
+        ...started,
+        signal: (name) => {
+          const [inner = 0] = descendants(started.pid).toReversed();
+          kill(inner, name);
+        },
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      kill(leader, "SIGKILL");
+      await ended();
+      holder.process.kill("SIGKILL");
+      rmSync(run, { recursive: true, force: true });
+    },
+  };
+  return machine;
+}
+
+function startNspawn(
+  run: string,
+  options: { readonly holder: number; readonly name: string },
+): ChildProcess {
+  const console_ = openSync(`${run}/console.log`, "a");
+  return spawn(
+    "setpriv",
+    [
+      "--pdeathsig",
+      "KILL",
+      "--",
+      "nsenter",
+      "-t",
+      String(options.holder),
+      "-m",
+      "--",
+      "systemd-nspawn",
+      "--quiet",
+      "--register=no",
+      "--keep-unit",
+      "--boot",
+      `--directory=${run}/root`,
+      `--machine=${options.name}`,
+      `--network-namespace-path=/proc/${options.holder}/ns/net`,
+      "--resolv-conf=off",
+      "--timezone=off",
+      "--link-journal=no",
+      "--console=pipe",
+      ...BINDS,
+    ],
+    { stdio: ["ignore", console_, console_], env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } },
+  );
+}
+
+async function leaderOf(nspawn: ChildProcess, run: string): Promise<number> {
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    if (nspawn.exitCode !== null) break;
+    for (const pid of descendants(nspawn.pid ?? 0)) {
+      if (isFirstProcess(pid)) return pid;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(
+    `systemd-nspawn did not start: ${readFileSync(`${run}/console.log`, "utf8").slice(-2000)}`,
+  );
+}
+
+/** PID 1 of a namespace that has become systemd. */
+function isFirstProcess(pid: number): boolean {
+  try {
+    const numbers =
+      /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]?.split(/\s+/) ?? [];
+    return (
+      numbers.length > 1 &&
+      numbers.at(-1) === "1" &&
+      readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "systemd"
+    );
+  } catch {
+    return false;
+  }
+}
+
+async function untilBooted(machine: Machine): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    const { stdout } = await machine.run(["systemctl", "is-system-running"]);
+    // k3s.service may still be starting: the basic system is enough.
+    if (/running|degraded/.test(stdout)) return;
+    const { exitCode } = await machine.run(["systemctl", "is-active", "--quiet", "basic.target"]);
+    if (exitCode === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`server ${machine.name} did not boot`);
+}
+
+function entering(leader: number, given: string | readonly string[], how: RunOptions): string[] {
+  const argv = typeof given === "string" ? ["bash", "-c", given] : given;
+  const home = how.user === undefined ? "/root" : `/home/${how.user}`;
+  const env = {
+    HOME: home,
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LANG: "C.UTF-8",
+    ...how.env,
+  };
+  const user =
+    how.user === undefined
+      ? []
+      : ["setpriv", `--reuid=${how.user}`, `--regid=${how.user}`, "--clear-groups", "--"];
+  return [
+    "nsenter",
+    "-t",
+    String(leader),
+    "-m",
+    "-u",
+    "-i",
+    "-n",
+    "-p",
+    "-C",
+    "--",
+    "env",
+    "-i",
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...(how.cwd === undefined ? [] : ["--chdir", how.cwd]),
+    ...user,
+    ...argv,
+  ];
+}

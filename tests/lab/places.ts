@@ -1,0 +1,44 @@
+/** Where the lab keeps its things. All below `.lab`, which git ignores. */
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const LAB = `${REPOSITORY}/.lab`;
+/** The parts and other programs that build.sh makes. */
+export const BIN = `${LAB}/bin`;
+export const RUNS = `${LAB}/run`;
+export const TEMPLATES = `${LAB}/templates`;
+/** The shipped executable, unless a test names another. */
+export const EXECUTABLE = `${REPOSITORY}/dist/railiance-cluster`;
+
+/** The `k3s` under test: the lab's stand-in, or a real one named by K3S_BIN. */
+export function k3sBinary(): string {
+  return process.env["K3S_BIN"] ?? `${BIN}/k3s`;
+}
+
+/** Why the lab cannot run on this machine; undefined when it can. */
+export function labAvailable(): string | undefined {
+  if (process.platform !== "linux") return "the lab needs Linux";
+  if (process.getuid?.() !== 0) return "the lab needs root (systemd-nspawn, overlay mounts)";
+  if (!existsSync("/usr/bin/systemd-nspawn")) {
+    return "the lab needs systemd-nspawn: apt-get install systemd-container";
+  }
+  if (!existsSync(`${BIN}/parts`) || !existsSync(k3sBinary())) {
+    return "the lab is not built: run tests/lab/build.sh";
+  }
+  return undefined;
+}
+
+/**
+ * Whether tests that need the lab are to be skipped, and says why. Under CI a
+ * missing lab is no reason to skip: the tests run, and fail.
+ */
+export function skipWithoutLab(): boolean {
+  const reason = labAvailable();
+  if (reason === undefined) return false;
+  process.stderr.write(
+    `lab tests ${process.env["CI"] === undefined ? "skipped" : "will fail"}: ${reason}\n`,
+  );
+  return process.env["CI"] === undefined;
+}

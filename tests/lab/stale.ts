@@ -1,0 +1,33 @@
+/** Removing what killed test runs left: only folders of ours whose owner is gone. */
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { startTime } from "./machine.ts";
+import { RUNS } from "./places.ts";
+
+let swept = false;
+
+/** Runs once a process. Mounts and processes of a dead run are gone with it; only its folder is left. */
+export function sweepStaleRuns(): void {
+  if (swept) return;
+  swept = true;
+  let names: string[];
+  try {
+    names = readdirSync(RUNS);
+  } catch {
+    return;
+  }
+  for (const name of names) {
+    if (!isAlive(`${RUNS}/${name}/owner`))
+      rmSync(`${RUNS}/${name}`, { recursive: true, force: true });
+  }
+}
+
+function isAlive(file: string): boolean {
+  try {
+    const owner: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (owner === null || typeof owner !== "object" || !("pid" in owner) || !("started" in owner))
+      return false;
+    return startTime(Number(owner.pid)) === owner.started;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,316 @@
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { generateSigningKey, signManifest } from "../../../src/archive/signature.ts";
+import { proveArchive } from "../../../src/app/proof.ts";
+import { verifyArchives } from "../../../src/app/verify.ts";
+import { createStage } from "../../../src/sys/stage.ts";
+import { fitsMemory } from "../../../src/sys/stage-file.ts";
+import {
+  DATASTORE_PATH,
+  fixtureSnapshot,
+  makeTestArchive,
+  makeTestContent,
+} from "../../helpers/archive.ts";
+import { testContext } from "../../helpers/context.ts";
+import { failureOf } from "../../helpers/errors.ts";
+import { treeOf, withFolder } from "../../helpers/folder.ts";
+import type { Proof, ProofOptions } from "../../../src/app/proof.ts";
+import type { TestArchive, TestArchiveOptions } from "../../helpers/archive.ts";
+
+const whole = await makeTestArchive();
+const { manifest } = whole;
+const facts = await fixtureSnapshot().facts;
+
+/** Writes an archive into a folder of its own, proves it there, and checks that no plaintext stays. */
+function prove(
+  archive: TestArchive,
+  options: Partial<ProofOptions> & { readonly name?: string } = {},
+): Promise<Proof> {
+  return withFolder(async (folder) => {
+    const stageParent = `${folder}/stage`;
+    mkdirSync(stageParent);
+    const path = `${folder}/${options.name ?? archive.name}`;
+    writeFileSync(path, archive.bytes);
+    const identities = [archive.identity];
+    try {
+      return await proveArchive(testContext(), { path, identities, stageParent, ...options });
+    } finally {
+      expect(treeOf(stageParent)).toEqual([]);
+    }
+  });
+}
+
+/** What only the datastore's part of the proof can see. */
+const { bytes: snapshot } = fixtureSnapshot();
+function flipped(at: number): Uint8Array {
+  const copy = snapshot.slice();
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
+/** Every page of another kind, and a right trailer again: only walking the pages finds it. */
+function otherPages(): Uint8Array {
+  const copy = snapshot.slice();
+  const body = copy.subarray(0, copy.length - 32);
+  for (let page = 2 * 4096; page < body.length; page += 4096) body[page + 8] = 0x40;
+  copy.set(createHash("sha256").update(body).digest(), body.length);
+  return copy;
+}
+
+const SABOTAGED: readonly (readonly [what: string, options: TestArchiveOptions, code: string])[] = [
+  ["a snapshot with another byte", { datastore: flipped(50_000) }, "SNAPSHOT_HASH"],
+  ["a snapshot that is cut", { datastore: snapshot.slice(0, 40_000) }, "SNAPSHOT_CUT"],
+  [
+    "a snapshot with broken pages and a right hash",
+    { datastore: otherPages() },
+    "SNAPSHOT_STRUCTURE",
+  ],
+  [
+    "another revision than recorded",
+    { manifest: { datastore: { ...manifest.datastore, revision: facts.revision - 1 } } },
+    "MANIFEST_MISMATCH",
+  ],
+  [
+    "another number of keys",
+    { manifest: { datastore: { ...manifest.datastore, keys: facts.keys + 1 } } },
+    "MANIFEST_MISMATCH",
+  ],
+  [
+    "another token hash than recorded",
+    { manifest: { tokenHash: "000000000000" } },
+    "TOKEN_MISMATCH",
+  ],
+  ["a token that does not open the snapshot", { token: "other-password" }, "BOOTSTRAP_OTHER_TOKEN"],
+  [
+    "a token that is none",
+    { token: "K10abc::", manifest: { tokenHash: "000000000000" } },
+    "TOKEN_MISMATCH",
+  ],
+  [
+    "another cluster's certificates",
+    { manifest: { cluster: { name: "prod", id: "0".repeat(64) } } },
+    "CLUSTER_MISMATCH",
+  ],
+  [
+    "a wrong signature",
+    { manifest: { signature: { publicKey: "AAAA", value: "AAAA" } } },
+    "SIGNATURE_WRONG",
+  ],
+];
+
+describe("proveArchive()", () => {
+  test("says exactly what it checked, with numbers", async () => {
+    const proof = await prove(whole);
+    const counts = Object.fromEntries(proof.checks.map(({ id, count }) => [id, count]));
+    expect(counts).toEqual({
+      "archive.chunks": 1,
+      "archive.name": undefined,
+      "tar.structure": 7,
+      "manifest.rules": undefined,
+      "entries.hashes": 5,
+      "runbook.hash": undefined,
+      "token.hash": undefined,
+      "snapshot.trailer": undefined,
+      "snapshot.pages": facts.pages,
+      "snapshot.keys": facts.keys,
+      "snapshot.revision": undefined,
+      "bootstrap.opens": facts.bootstrap?.size,
+      "cluster.id": undefined,
+    });
+    expect(proof.sha256).toBe(createHash("sha256").update(whole.bytes).digest("hex"));
+    expect([proof.size, proof.snapshot, proof.files]).toEqual([whole.bytes.length, facts, []]);
+  });
+
+  test("counts the encrypted chunks of a larger archive", async () => {
+    const noise = crypto.getRandomValues(new Uint8Array(60_000));
+    const files = ["a", "b", "c"].map((path) => ({ path, kind: "config" as const, bytes: noise }));
+    const archive = await makeTestArchive({
+      files: files.map((file, at) => ({ ...file, bytes: noise.map((byte) => byte ^ at) })),
+    });
+    const { checks } = await prove(archive);
+    expect(checks.find(({ id }) => id === "archive.chunks")?.count).toBe(3);
+  });
+
+  for (const [what, options, code] of SABOTAGED) {
+    test(`refuses ${what}`, async () => {
+      const error = await failureOf(async () => prove(await makeTestArchive(options)));
+      expect([error.code, error.exit]).toEqual([code, "verifyFailed"]);
+    });
+  }
+
+  test("reports who signed it", async () => {
+    const key = await generateSigningKey();
+    const signed = await signManifest(
+      (await makeTestContent({ manifest: { recipients: [whole.recipient] } })).manifest,
+      key,
+    );
+    const { signature, checks } = await prove(await makeTestArchive({ manifest: signed }));
+    expect(signature).toEqual({ state: "valid", publicKey: key.publicKey });
+    expect(checks.some(({ id }) => id === "manifest.signature")).toBe(true);
+  });
+
+  test("compares the file with the digest it should have", async () => {
+    const sha256 = createHash("sha256").update(whole.bytes).digest("hex");
+    const { checks } = await prove(whole, { sha256 });
+    expect(checks.some(({ id }) => id === "archive.digest")).toBe(true);
+    const error = await failureOf(() => prove(whole, { sha256: "0".repeat(64) }));
+    expect([error.code, error.exit]).toEqual(["ARCHIVE_REPLACED", "verifyFailed"]);
+  });
+
+  test("refuses an archive that bears another one's name, but takes any other name", async () => {
+    const error = await failureOf(() =>
+      prove(whole, { name: whole.name.replace("T023107Z", "T023108Z") }),
+    );
+    expect([error.code, error.exit]).toEqual(["ARCHIVE_RENAMED", "verifyFailed"]);
+    expect(error.message).toContain(whole.name);
+    const { checks } = await prove(whole, { name: "copy.age" });
+    expect(checks.some(({ id }) => id === "archive.name")).toBe(false);
+  });
+
+  test("refuses SQLite, which it cannot check yet, before it claims anything", async () => {
+    const archive = await makeTestArchive({
+      manifest: { datastore: { ...manifest.datastore, kind: "sqlite" } },
+    });
+    const error = await failureOf(() => prove(archive));
+    expect([error.code, error.exit]).toEqual(["DATASTORE_UNSUPPORTED", "precondition"]);
+  });
+
+  test("refuses what is missing, a folder, or no age file", async () => {
+    const context = testContext();
+    const code = async (path: string) =>
+      (await failureOf(() => proveArchive(context, { path, identities: [whole.identity] }))).code;
+    expect(await code("/nonexistent")).toBe("NO_ARCHIVE");
+    expect(await code("/tmp")).toBe("NO_ARCHIVE");
+    expect(await code("/dev/null")).toBe("NO_ARCHIVE");
+    expect(await code("/etc/passwd")).toBe("NOT_AGE");
+  });
+
+  test("puts every entry into a stage when asked, private and byte for byte", async () => {
+    await withFolder(async (folder) => {
+      await using stage = await createStage(folder);
+      const { files } = await prove(whole, { into: stage });
+      expect(files.map(({ entry }) => entry.path)).toEqual(
+        manifest.entries.map(({ path }) => path),
+      );
+      for (const { entry, path } of files) {
+        expect(path).toBe(`${stage.path}/${entry.path}`);
+        expect(createHash("sha256").update(readFileSync(path)).digest("hex")).toBe(entry.sha256);
+        expect(statSync(path).mode & 0o777).toBe(0o600);
+      }
+      expect(files.at(-1)?.entry.path).toBe(DATASTORE_PATH);
+    });
+  });
+
+  test("stops at a signal", async () => {
+    const controller = new AbortController();
+    controller.abort(new Error("stopped by SIGINT"));
+    await withFolder(async (folder) => {
+      const path = `${folder}/${whole.name}`;
+      writeFileSync(path, whole.bytes);
+      const context = testContext({ signal: controller.signal });
+      const options = { path, identities: [whole.identity] };
+      await expect(proveArchive(context, options)).rejects.toThrow("stopped by SIGINT");
+    });
+  });
+});
+
+describe("fitsMemory()", () => {
+  const MIB = 1024 * 1024;
+  test("wants a quarter more room, and leaves half of the free memory alone", () => {
+    expect(fitsMemory(100 * MIB, { room: 125 * MIB, memory: 200 * MIB })).toBe(true);
+    expect(fitsMemory(100 * MIB, { room: 124 * MIB, memory: 200 * MIB })).toBe(false);
+    expect(fitsMemory(100 * MIB, { room: 125 * MIB, memory: 199 * MIB })).toBe(false);
+  });
+});
+
+describe("verifyArchives()", () => {
+  const env = { SOPS_AGE_KEY: whole.identity };
+  const now = () => new Date("2026-11-24T05:06:07.890Z");
+  const inFolder = <T>(action: (folder: string) => Promise<T>): Promise<T> =>
+    withFolder(async (folder) => {
+      writeFileSync(`${folder}/${whole.name}`, whole.bytes);
+      return action(folder);
+    });
+  const all = { archives: [], all: true, identityFiles: [] };
+
+  test("notes in the sidecar when it was verified, and keeps what else it says", async () => {
+    await inFolder(async (directory) => {
+      const sidecarFile = `${directory}/${whole.name}.json`;
+      const read = (): Record<string, unknown> => JSON.parse(readFileSync(sidecarFile, "utf8"));
+      await verifyArchives(testContext({ env, now }), { ...all, directory });
+      expect(read()["verified"]).toEqual({
+        at: "2026-11-24T05:06:07Z",
+        tool: "railiance-cluster 0.1.0",
+        level: "snapshot",
+      });
+      const proven = { at: "2026-11-24T00:00:00Z", seconds: 12 };
+      writeFileSync(sidecarFile, JSON.stringify({ ...read(), proven, later: 1, verified: null }));
+      await verifyArchives(testContext({ env, now }), { ...all, directory });
+      expect([read()["proven"], read()["later"], read()["verified"] === null]).toEqual([
+        proven,
+        1,
+        false,
+      ]);
+    });
+  });
+
+  test("looks at all of them although one is broken, and leaves its sidecar alone", async () => {
+    await inFolder(async (directory) => {
+      const broken = whole.name.replace("20261123", "20261124").replace("7f3a09c1", "00000001");
+      writeFileSync(`${directory}/${broken}`, whole.bytes.slice(0, -1));
+      const results = await verifyArchives(testContext({ env }), { ...all, directory });
+      expect(results.map(({ path, ok }) => [path, ok])).toEqual([
+        [`${directory}/${broken}`, false],
+        [`${directory}/${whole.name}`, true],
+      ]);
+      expect(treeOf(directory)).not.toContain(`${broken}.json`);
+      const newest = await verifyArchives(testContext({ env }), { ...all, all: false, directory });
+      expect(newest.map(({ ok }) => ok)).toEqual([false]);
+    });
+  });
+
+  test("finds that an archive was replaced by another whole one", async () => {
+    await inFolder(async (directory) => {
+      await verifyArchives(testContext({ env }), { ...all, directory });
+      writeFileSync(
+        `${directory}/${whole.name}`,
+        (await makeTestArchive({ runbook: "other" })).bytes,
+      );
+      const [result] = await verifyArchives(testContext({ env }), { ...all, directory });
+      expect(result?.ok === false && result.error.code).toBe("ARCHIVE_REPLACED");
+    });
+  });
+
+  test("does not fail when it cannot write beside the archive", async () => {
+    await inFolder(async (directory) => {
+      mkdirSync(`${directory}/${whole.name}.json`); // rename onto a folder fails, also for root
+      const context = testContext({ env });
+      const [result] = await verifyArchives(context, { ...all, directory });
+      expect(result?.ok).toBe(true);
+      expect(context.said.some(({ type }) => type === "note")).toBe(true);
+      expect(treeOf(directory)).toHaveLength(2);
+    });
+  });
+
+  test("says where it looked when there is no key, and what fits when there is only a wrong one", async () => {
+    await inFolder(async (directory) => {
+      const none = await failureOf(() => verifyArchives(testContext(), { ...all, directory }));
+      expect([none.code, none.exit]).toEqual(["NO_IDENTITY", "key"]);
+      expect(none.hint).toContain("SOPS_AGE_KEY");
+      const { generateIdentity } = await import("age-encryption");
+      const other = testContext({ env: { SOPS_AGE_KEY: await generateIdentity() } });
+      const [result] = await verifyArchives(other, { ...all, directory });
+      expect(result?.ok === false && result.error.exit).toBe("key");
+    });
+  });
+
+  test("prints no secret in its result", async () => {
+    await inFolder(async (directory) => {
+      const results = await verifyArchives(testContext({ env }), { ...all, directory });
+      const text = JSON.stringify(results);
+      for (const secret of ["fixture-password", whole.identity, "PRIVATE KEY"]) {
+        expect(text).not.toContain(secret);
+      }
+    });
+  });
+});
