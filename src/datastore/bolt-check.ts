@@ -3,7 +3,7 @@ import type { RandomAccess } from "../sys/files.ts";
 import { readFreelist } from "./bolt-freelist.ts";
 import { META_FLAG, openBolt, PAGE_HEADER_LENGTH } from "./bolt-meta.ts";
 import type { BoltFile } from "./bolt-meta.ts";
-import { bucketRoot, leafElement, elementAt } from "./bolt-page.ts";
+import { bucketRoot, bytesAt, elementAt, leafElement } from "./bolt-page.ts";
 import type { BucketRoot, Page } from "./bolt-page.ts";
 import { leafGroups } from "./bolt-walk.ts";
 import { u64, viewOf } from "./bytes.ts";
@@ -83,11 +83,6 @@ function bucketsIn(page: Page, path: readonly string[]): Bucket[] {
     });
   }
   return found;
-}
-
-/** A view of bytes of a page, valid as long as the page. */
-export function bytesAt(page: Page, start: number, length: number): Uint8Array {
-  return new Uint8Array(page.view.buffer, page.view.byteOffset + start, length);
 }
 
 /** With a stored list, each page is either used or free: bbolt calls anything else a leak. */

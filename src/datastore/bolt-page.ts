@@ -49,6 +49,11 @@ export function elementAt(page: Page, index: number): number {
   return page.start + PAGE_HEADER_LENGTH + index * ELEMENT_LENGTH;
 }
 
+/** A view of bytes of a page, valid as long as the page. */
+export function bytesAt(page: Page, start: number, length: number): Uint8Array {
+  return new Uint8Array(page.view.buffer, page.view.byteOffset + start, length);
+}
+
 /** The child page of an element of a checked branch page. */
 export function branchChild(page: Page, index: number): number {
   return u64(page.view, elementAt(page, index) + 8);

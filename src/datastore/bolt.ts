@@ -1,7 +1,6 @@
 /** Reading buckets of a bolt file by name. */
-import { bytesAt } from "./bolt-check.ts";
 import type { BoltFile } from "./bolt-meta.ts";
-import { bucketRoot, leafElement } from "./bolt-page.ts";
+import { bucketRoot, bytesAt, leafElement } from "./bolt-page.ts";
 import type { BucketRoot, Page } from "./bolt-page.ts";
 import { leafGroups } from "./bolt-walk.ts";
 import { PageLedger } from "./page-ledger.ts";

@@ -5,8 +5,8 @@
  */
 import type { RandomAccess } from "../sys/files.ts";
 import { bucketLeaves } from "./bolt.ts";
-import { bytesAt } from "./bolt-check.ts";
 import type { BoltFile } from "./bolt-meta.ts";
+import { bytesAt } from "./bolt-page.ts";
 import type { Page } from "./bolt-page.ts";
 import { structureError } from "./damage.ts";
 import { KeySet } from "./key-set.ts";
