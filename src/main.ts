@@ -1,12 +1,15 @@
 /** argv in, exit code out; the only `process.exit`. */
-import { COMMANDS } from "./cli/root.ts";
-import { runProgram } from "./cli/run.ts";
 import { EXIT } from "./errors.ts";
 import { realHost } from "./sys/real-host.ts";
 import { abortOnSignals } from "./sys/signals.ts";
 import { realTerminal } from "./sys/terminal.ts";
 
 async function main(): Promise<number> {
+  // Loaded here, so that --version answers before the program is.
+  const [{ COMMANDS }, { runProgram }] = await Promise.all([
+    import("./cli/root.ts"),
+    import("./cli/run.ts"),
+  ]);
   // Nothing of a cluster is for other eyes, whatever the caller's umask.
   process.umask(0o077);
   const signal = abortOnSignals();
@@ -25,4 +28,5 @@ async function main(): Promise<number> {
   });
 }
 
+if (process.argv[2] === "--version") { process.stdout.write(`railiance\n`); process.exit(0); }
 process.exit(await main());

@@ -5,7 +5,9 @@ import { archiveName } from "../archive/names.ts";
 import { ARCHIVE_FOLDER, LOCK_FILE, STATE_FOLDER } from "./places.ts";
 import { discoverIdentities } from "../keys/identities.ts";
 import { k3sVersion } from "../k3s/version.ts";
-import { prepareArchiveFolder } from "../sys/archive-folder.ts";
+import { dirname } from "node:path";
+import { prepareArchiveFolder, prepareOutputFile } from "../sys/archive-folder.ts";
+import { wipeStaleTemps } from "../sys/atomic.ts";
 import { proveOpens } from "../keys/prove.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { requireEmbeddedEtcd, requireRoot } from "./preflight.ts";
@@ -19,6 +21,7 @@ import { firstKeyFile, keyWarnings } from "./key-problems.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { count, timeText } from "./words.ts";
 import { writeArchive } from "./write-archive.ts";
+import { PROGRAM } from "../version.ts";
 import type { Context, Warning } from "./context.ts";
 import type { Entry, EntryKind } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
@@ -70,12 +73,13 @@ export async function backup(context: Context, options: BackupOptions): Promise<
   const version = await k3sVersion(host, settings.k3s);
   await requireEmbeddedEtcd(settings);
   talk({ type: "done", text: `k3s ${version}, embedded etcd` });
-  await prepareArchiveFolder(options.directory, { create: options.directory === ARCHIVE_FOLDER });
+  await prepareTarget(options);
   const keys = await resolveKeys(context, options);
   await using _lock = await takeLock(LOCK_FILE, `backup, pid ${THIS_PROCESS.pid}`);
+  await clearTarget(context, options);
   const created = host.now();
   await using stage = await makeStage();
-  await using snapshot = await takeSnapshot(context, settings);
+  await using snapshot = await takeSnapshot(context, settings, stage);
   const collected = await collectAssets(context, allAssets({ settings, snapshot }), {
     stage,
     server: settings,
@@ -121,6 +125,27 @@ export async function backup(context: Context, options: BackupOptions): Promise<
     warnings: keys.warnings,
     gaps: collected.gaps,
   };
+}
+
+async function prepareTarget({ output, directory }: BackupOptions): Promise<void> {
+  if (output !== undefined) await prepareOutputFile(output);
+  else await prepareArchiveFolder(directory, { create: directory === ARCHIVE_FOLDER });
+}
+
+/**
+ * Removes temp files that killed runs left where we are about to write. In a
+ * folder that hosts share, those of another host may be in use right now.
+ */
+async function clearTarget(context: Context, options: BackupOptions): Promise<void> {
+  const folder = options.output === undefined ? options.directory : dirname(options.output);
+  const isOurs = (name: string): boolean =>
+    !name.startsWith(`${PROGRAM}_`) || name.split("_")[2] === context.host.hostname;
+  for (const name of await wipeStaleTemps(folder, isOurs)) {
+    context.talk({
+      type: "note",
+      text: `removed ${folder}/${name}, left by a run that was cut off`,
+    });
+  }
 }
 
 interface Keys {

@@ -1,5 +1,6 @@
 /** Runs the assets over a stage and keeps what they find. */
 import { sha256Hex } from "../sys/hash.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
 import type { Asset, AssetSource, Collector, NewEntry } from "../assets/asset.ts";
 import type { Entry, HelmRelease } from "../archive/manifest.ts";
 import type { Context, Warning } from "./context.ts";
@@ -55,7 +56,9 @@ function stageCollector(stage: Stage, found: Found): Collector {
     async add(entry, content) {
       if (found.files.has(entry.path)) return; // two assets may name the same host file
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      const file = await stage.write(entry.path, bytes);
+      const file = await stage.write(entry.path, bytes).catch((error: unknown) => {
+        throw explainWriteError(error, stage.path);
+      });
       found.files.set(entry.path, { file, entry: complete(entry, bytes.length, sha256Hex(bytes)) });
     },
     addFile(entry, file) {

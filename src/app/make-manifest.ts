@@ -7,6 +7,7 @@ import { OperatorError, systemCode } from "../errors.ts";
 import { findProgram } from "../sys/find-program.ts";
 import { sha256Hex, sha256OfFile } from "../sys/hash.ts";
 import { hostAddresses } from "../sys/network.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { findArchives } from "./archives.ts";
@@ -50,7 +51,9 @@ export async function makeManifest(
   const bytes = new TextEncoder().encode(text);
   const manifest = await signManifest(
     { ...unsigned, runbook: { size: bytes.length, sha256: sha256Hex(bytes) } },
-    await loadSigningKey(parts.stateFolder),
+    await loadSigningKey(parts.stateFolder).catch((error: unknown) => {
+      throw explainWriteError(error, parts.stateFolder);
+    }),
   );
   return { manifest, runbook: text };
 }

@@ -1,9 +1,11 @@
 /** A stage in memory when there is room, on disk otherwise. */
 import { JOURNAL } from "./journal.ts";
+import { wipeStaleTemps } from "../sys/atomic.ts";
 import { removeFolder } from "../sys/remove.ts";
 import { freeBytes, namesIn, statOf } from "../sys/files.ts";
 import { createStage, wipeStaleStages } from "../sys/stage.ts";
 import { ensurePrivateFolder } from "../sys/private-folder.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
 import { MEMORY_FOLDERS, STATE_FOLDER } from "./places.ts";
 import type { Stage } from "../sys/stage.ts";
 
@@ -12,16 +14,25 @@ const RESERVE = 512 * 1024 * 1024;
 
 /**
  * Makes a stage for about `size` bytes and wipes those that killed runs left.
- * Call while holding the lock.
+ * Call while holding the lock. Throws an OperatorError `WRITE_FAILED`.
  */
 export async function makeStage(size = 0): Promise<Stage> {
-  await wipeLeftovers();
-  let parent: string | undefined;
-  for (const folder of [...MEMORY_FOLDERS, STATE_FOLDER]) {
-    if (!(await statOf(folder))?.isDirectory()) continue;
-    if (parent === undefined && (await freeBytes(folder)) > size + RESERVE) parent = folder;
+  let parent = STATE_FOLDER;
+  try {
+    await wipeLeftovers();
+    parent = (await roomyFolder(size)) ?? STATE_FOLDER;
+    return await createStage(parent);
+  } catch (error) {
+    throw explainWriteError(error, parent);
   }
-  return createStage(parent ?? STATE_FOLDER);
+}
+
+async function roomyFolder(size: number): Promise<string | undefined> {
+  for (const folder of MEMORY_FOLDERS) {
+    if (!(await statOf(folder))?.isDirectory()) continue;
+    if ((await freeBytes(folder)) > size + RESERVE) return folder;
+  }
+  return undefined;
 }
 
 /**
@@ -33,6 +44,7 @@ export async function wipeLeftovers(): Promise<void> {
   for (const folder of [...MEMORY_FOLDERS, STATE_FOLDER]) {
     if ((await statOf(folder))?.isDirectory()) await wipeStaleStages(folder);
   }
+  await wipeStaleTemps(STATE_FOLDER); // one may hold the signing key
   if ((await statOf(JOURNAL)) !== undefined) return;
   for (const name of await namesIn(STATE_FOLDER)) {
     if (name.startsWith("restore-")) await removeFolder(`${STATE_FOLDER}/${name}/archive`);

@@ -1,6 +1,7 @@
 /** The identities a read-only command tries, as SOPS would find them. */
 import { OperatorError } from "../errors.ts";
 import { discoverIdentities } from "../keys/identities.ts";
+import { keyWarnings } from "./key-problems.ts";
 import type { Context } from "./context.ts";
 
 /**
@@ -14,11 +15,7 @@ export async function openingKeys(
 ): Promise<string[]> {
   const { host, talk, ask } = context;
   const found = await discoverIdentities(host, { files: identityFiles, ask });
-  for (const { level, code, source, message, hint } of found.problems) {
-    const text = `${source}: ${message}`;
-    if (level === "note") talk({ type: "note", text });
-    else talk({ type: "warning", code, message: text, ...(hint === undefined ? {} : { hint }) });
-  }
+  for (const warning of keyWarnings(context, found)) talk({ type: "warning", ...warning });
   if (found.identities.length > 0) return found.identities.map(({ secret }) => secret);
   throw new OperatorError("key", "NO_IDENTITY", "there is no age key to open an archive with", {
     hint: `give one with -i FILE; looked at: ${found.places.join(", ")}`,

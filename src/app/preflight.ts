@@ -50,9 +50,7 @@ export async function requireEmbeddedEtcd(settings: Settings): Promise<void> {
         "precondition",
         "DATASTORE_MISSING",
         `K3s has no data on this host: ${datastore.reason}`,
-        {
-          hint: "is K3s running here as a server? If its data is elsewhere, give the folder with --data-dir",
-        },
+        { hint: datastore.hint },
       );
   }
 }

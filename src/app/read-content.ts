@@ -1,5 +1,6 @@
 /** Where the entries of an archive go while it is proven: token in memory, datastore in a nameless file, or all of it in a stage. */
 import { OperatorError } from "../errors.ts";
+import { syncFolder } from "../sys/atomic.ts";
 import { openFile } from "../sys/files.ts";
 import { writeStream } from "../sys/stage-file.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
@@ -68,12 +69,13 @@ async function readIntoStage(archive: OpenArchive, stage: Stage): Promise<Archiv
   const files: { entry: Entry; path: string }[] = [];
   for await (const { entry, body } of archive.entries()) {
     const path = `${stage.path}/${entry.path}`;
-    await writeStream(path, body).catch(explain(stage.path));
+    await writeStream(path, body, { sync: isRestored(entry) }).catch(explain(stage.path));
     files.push({ entry, path });
     if (entry.kind !== "token") continue;
     await using token = await openFile(path);
     tokens.push(await readToken(entry, token.stream()));
   }
+  await syncFolders(files, stage);
   const store = files.find(({ entry }) => entry.kind === "datastore");
   const datastore = requireStore(store === undefined ? undefined : await openFile(store.path));
   return {
@@ -82,6 +84,25 @@ async function readIntoStage(archive: OpenArchive, stage: Stage): Promise<Archiv
     files,
     [Symbol.asyncDispose]: () => datastore[Symbol.asyncDispose](),
   };
+}
+
+/** A restore that goes on after a power cut reads the stage again. Exports for people are not worth 16 ms each. */
+function isRestored({ kind }: Entry): boolean {
+  return kind !== "helm" && kind !== "helm-chart";
+}
+
+async function syncFolders(
+  files: readonly { readonly entry: Entry; readonly path: string }[],
+  stage: Stage,
+): Promise<void> {
+  const folders = new Set([stage.path]);
+  for (const { entry } of files.filter((file) => isRestored(file.entry))) {
+    const parts = entry.path.split("/");
+    for (let depth = 1; depth < parts.length; depth += 1) {
+      folders.add(`${stage.path}/${parts.slice(0, depth).join("/")}`);
+    }
+  }
+  for (const folder of folders) await syncFolder(folder);
 }
 
 async function readToken(entry: Entry, body: OpenEntry["body"]): Promise<string> {

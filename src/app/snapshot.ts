@@ -9,6 +9,8 @@ import { sizeText } from "./words.ts";
 import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
 import type { SavedSnapshot } from "../k3s/snapshot.ts";
 import type { Settings } from "../k3s/settings.ts";
+import type { TokenCandidate } from "../k3s/tokens.ts";
+import type { Stage } from "../sys/stage.ts";
 import type { Context } from "./context.ts";
 
 export interface ProvenSnapshot extends AsyncDisposable {
@@ -19,26 +21,21 @@ export interface ProvenSnapshot extends AsyncDisposable {
 }
 
 /**
- * Saves a snapshot and proves it. Disposing removes it through K3s. Throws an
- * OperatorError when K3s did not save, or when what it saved is not whole.
+ * Saves a snapshot and proves it. Disposing removes it through K3s. Call while
+ * holding the lock. Throws an OperatorError when K3s did not save, or when what
+ * it saved is not whole.
  */
-export async function takeSnapshot(context: Context, settings: Settings): Promise<ProvenSnapshot> {
-  const { host, talk } = context;
+export async function takeSnapshot(
+  context: Context,
+  settings: Settings,
+  stage: Stage,
+): Promise<ProvenSnapshot> {
+  const { talk } = context;
   const tokens = await findTokens(settings);
-  for (const name of await leftoverSnapshots(settings)) {
-    talk({ type: "note", text: `removing the snapshot ${name}, left by a run that was cut off` });
-    await deleteSnapshot(host, settings, name);
-  }
   talk({ type: "step", text: "saving a snapshot" });
-  const saved = await saveSnapshot(host, settings);
+  const { saved, login } = await saveWith(context, settings, { tokens, stage });
   const remove = async (): Promise<void> => {
-    if (await deleteSnapshot(host, settings, saved.name)) return;
-    talk({
-      type: "warning",
-      code: "SNAPSHOT_LEFT",
-      message: `the snapshot ${saved.path} could not be removed through k3s`,
-      hint: `remove it: k3s etcd-snapshot delete ${saved.name}`,
-    });
+    await removeOurs(context, login, saved.name);
   };
   try {
     talk({ type: "step", text: "checking the snapshot" });
@@ -54,10 +51,99 @@ export async function takeSnapshot(context: Context, settings: Settings): Promis
   }
 }
 
+interface Login {
+  readonly saved: SavedSnapshot;
+  /** Settings whose data dir holds the token that K3s accepted. */
+  readonly login: Settings;
+}
+
+/**
+ * K3s's client reads `server/token`. When that was lost or replaced by another
+ * cluster's, the password in `cred/passwd` may still be right: it is then handed
+ * over in a data dir of its own, since a token never goes into an argument.
+ */
+async function saveWith(
+  context: Context,
+  settings: Settings,
+  from: { readonly tokens: readonly TokenCandidate[]; readonly stage: Stage },
+): Promise<Login> {
+  const { talk } = context;
+  let refusal: OperatorError | undefined;
+  for (const [index, candidate] of [undefined, ...from.tokens].entries()) {
+    const login =
+      candidate === undefined
+        ? settings
+        : await loginWith(candidate.token, { settings, stage: from.stage, index });
+    try {
+      const saved = await saveAsked(context, login);
+      if (candidate !== undefined && refusal !== undefined) {
+        talk({
+          type: "warning",
+          code: "TOKEN_FILE_WRONG",
+          message: `${refusal.message}; the one in ${candidate.source} is right and was used`,
+          hint: "when this backup is done: systemctl restart k3s, which writes server/token again",
+        });
+      }
+      return { saved, login };
+    } catch (error) {
+      if (!(error instanceof OperatorError) || !isAboutToken(error)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal ?? new TypeError("no token was tried");
+}
+
+function isAboutToken({ code }: OperatorError): boolean {
+  return code === "TOKEN_REFUSED" || code === "TOKEN_FILE_MISSING";
+}
+
+async function loginWith(
+  token: string,
+  options: { readonly settings: Settings; readonly stage: Stage; readonly index: number },
+): Promise<Settings> {
+  const { settings, stage, index } = options;
+  const folder = `login-${index}`;
+  await stage.write(`${folder}/server/token`, `${token}\n`);
+  // K3s's wrapper unpacks itself below the data dir, unless it finds that done.
+  await stage.link(`${folder}/data`, `${settings.dataDir}/data`);
+  return { ...settings, dataDir: `${stage.path}/${folder}` };
+}
+
+/** Clears away what killed runs left, then saves; says why it takes its time when it is asked to stop. */
+async function saveAsked(context: Context, login: Settings): Promise<SavedSnapshot> {
+  const { host, talk } = context;
+  const leftovers = await leftoverSnapshots(host, login);
+  for (const name of leftovers) {
+    talk({ type: "note", text: `removing the snapshot ${name}, left by a run that was cut off` });
+    await deleteSnapshot(host, login, name);
+  }
+  const explain = (): void =>
+    talk({ type: "note", text: "stopping: waiting for k3s to end its snapshot, to remove it" });
+  host.signal.addEventListener("abort", explain, { once: true });
+  try {
+    return await saveSnapshot(host, login);
+  } finally {
+    host.signal.removeEventListener("abort", explain);
+  }
+}
+
+/** Removes our snapshot, and one that K3s finished only now for a run that was killed. */
+async function removeOurs(context: Context, login: Settings, saved: string): Promise<void> {
+  for (const name of new Set([saved, ...(await leftoverSnapshots(context.host, login))])) {
+    if (await deleteSnapshot(context.host, login, name)) continue;
+    context.talk({
+      type: "warning",
+      code: "SNAPSHOT_LEFT",
+      message: `the snapshot ${login.snapshotDir}/${name} could not be removed through k3s`,
+      hint: `remove it: k3s etcd-snapshot delete ${name}; the next backup tries it too`,
+    });
+  }
+}
+
 async function inspectWithTokens(
   context: Context,
   path: string,
-  tokens: readonly { readonly token: string; readonly source: string }[],
+  tokens: readonly TokenCandidate[],
 ): Promise<{ facts: SnapshotFacts; token: string }> {
   const { talk } = context;
   await using file = await openFile(path);
@@ -71,10 +157,14 @@ async function inspectWithTokens(
       });
       return { facts, token };
     } catch (error) {
-      if (!(error instanceof OperatorError) || !error.code.startsWith("BOOTSTRAP_")) throw error;
+      if (!(error instanceof OperatorError) || !isOtherToken(error)) throw error;
       talk({ type: "note", text: `the token in ${source} does not open the snapshot` });
       failure ??= error;
     }
   }
   throw failure;
+}
+
+function isOtherToken({ code }: OperatorError): boolean {
+  return code.startsWith("BOOTSTRAP_") || code === "TOKEN_FORMAT";
 }

@@ -1,14 +1,14 @@
 /** The archive on its way to the disk: written under a temp name, synced, read back, named. */
 import { createHash } from "node:crypto";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { openArchive } from "../archive/reader.ts";
 import { sidecarOf, sidecarPath } from "../archive/sidecar.ts";
 import { archiveStream } from "../archive/writer.ts";
-import { createAtomicFile, writeFileAtomic } from "../sys/atomic.ts";
+import { createAtomicFile } from "../sys/atomic.ts";
+import { outputExists } from "../sys/archive-folder.ts";
 import { lazyFileStream } from "../sys/files.ts";
-import { sha256OfFile } from "../sys/hash.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
-import { OperatorError } from "../errors.ts";
+import { OperatorError, systemCode } from "../errors.ts";
 import { count, sizeText } from "./words.ts";
 import type { Context } from "./context.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
@@ -39,17 +39,27 @@ export async function writeArchive(context: Context, parts: ArchiveParts): Promi
     const written = await encryptInto(context, parts, file);
     await file.sync();
     await readBack(context, parts, { path: file.tempPath, ...written });
+    // Written first, so that nothing that can fail for want of room comes after the archive has its name.
+    await using sidecar = await createAtomicFile(sidecarPath(parts.path));
+    await sidecar.write(new TextEncoder().encode(sidecarText(parts, written)));
+    await sidecar.sync();
+    context.host.signal.throwIfAborted();
     await file.commit();
-    const sidecar = sidecarOf(parts.manifest, {
-      name: parts.path.slice(folder.length + 1),
-      size: written.bytes,
-      sha256: written.sha256,
-    });
-    await writeFileAtomic(sidecarPath(parts.path), `${JSON.stringify(sidecar, undefined, 2)}\n`);
+    await sidecar.commit({ replace: true });
     return written;
   } catch (error) {
+    if (systemCode(error) === "EEXIST") throw outputExists(parts.path);
     throw explainWriteError(error, folder);
   }
+}
+
+function sidecarText(parts: ArchiveParts, written: WrittenArchive): string {
+  const sidecar = sidecarOf(parts.manifest, {
+    name: basename(parts.path),
+    size: written.bytes,
+    sha256: written.sha256,
+  });
+  return `${JSON.stringify(sidecar, undefined, 2)}\n`;
 }
 
 async function encryptInto(
@@ -100,19 +110,22 @@ async function readBack(
 ): Promise<void> {
   const { talk, host } = context;
   talk({ type: "step", text: "reading back" });
+  let read = 0;
+  const source = counted(lazyFileStream(file.path), (bytes) => {
+    host.signal.throwIfAborted();
+    read += bytes;
+    talk({ type: "progress", done: read, total: file.bytes });
+  });
   if (parts.identities.length === 0) {
-    if ((await sha256OfFile(file.path)) !== file.sha256) throw differs(file.path);
+    const hash = createHash("sha256");
+    for await (const chunk of source) hash.update(chunk);
+    if (hash.digest("hex") !== file.sha256) throw differs(file.path);
     talk({
       type: "done",
       text: "read back, the file's hash is equal; this host has no key to open it",
     });
     return;
   }
-  let read = 0;
-  const source = counted(lazyFileStream(file.path), (bytes) => {
-    read += bytes;
-    talk({ type: "progress", done: read, total: file.bytes });
-  });
   const archive = await openArchive(source, parts.identities);
   for await (const { body } of archive.entries()) {
     host.signal.throwIfAborted();

@@ -1,10 +1,13 @@
 /** Goes through an archive's entries beside its manifest: the same names, in the same order, with the same bytes. */
-import { bodyCheck } from "./hashed-body.ts";
+import { bodyCheck, sizeCheck } from "./hashed-body.ts";
 import { refused } from "./refused.ts";
 import { MANIFEST_PATH, RUNBOOK_PATH, shownPath } from "./tar-path.ts";
-import type { Difference } from "./hashed-body.ts";
+import type { BodyCheck, Difference } from "./hashed-body.ts";
 import type { Entry, Manifest } from "./manifest.ts";
 import type { TarReader } from "./tar-read.ts";
+
+/** Whether the caller itself compares the entry's SHA-256, so that it is not computed twice. */
+export type HashedByCaller = (entry: Entry) => boolean;
 
 export interface EntryWalk {
   /** Checks the rest of the entry before and goes on to the next; undefined at the proven end. */
@@ -18,12 +21,16 @@ export interface EntryWalk {
  * is an OperatorError `ENTRY_…`; after a failure every call fails the same way,
  * so that no caller can take a broken archive for a finished one.
  */
-export function entryWalk(tar: TarReader, manifest: Manifest): EntryWalk {
+export function entryWalk(
+  tar: TarReader,
+  options: { readonly manifest: Manifest; readonly hashedByCaller: HashedByCaller },
+): EntryWalk {
+  const { manifest, hashedByCaller } = options;
   const listed = new Map(manifest.entries.map((entry, index) => [entry.path, index]));
   let index = -1;
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
-  let current: { entry: Entry; check: ReturnType<typeof bodyCheck> } | undefined;
+  let current: { entry: Entry; check: BodyCheck } | undefined;
   const sticky = async <T>(action: () => Promise<T>): Promise<T> => {
     if (failure !== undefined) throw failure.error;
     try {
@@ -55,8 +62,9 @@ export function entryWalk(tar: TarReader, manifest: Manifest): EntryWalk {
       return undefined;
     }
     if (due?.path !== header.path) throw wrongEntry(header.path, { due, listed, index });
-    if (header.size !== due.size) throw entryDiffers(due.path, "size");
-    current = { entry: due, check: bodyCheck(due, (how) => entryDiffers(due.path, how)) };
+    const fail = (how: Difference): Error => entryDiffers(due.path, how);
+    const check = hashedByCaller(due) ? sizeCheck(due.size, fail) : bodyCheck(due, fail);
+    current = { entry: due, check };
     return due;
   };
   return {

@@ -8,7 +8,7 @@ import { refused } from "./refused.ts";
 import { MANIFEST_PATH, RUNBOOK_PATH } from "./tar-path.ts";
 import { readTar } from "./tar-read.ts";
 import { streamFrom } from "./tar-source.ts";
-import type { EntryWalk } from "./entry-walk.ts";
+import type { EntryWalk, HashedByCaller } from "./entry-walk.ts";
 import type { Promised } from "./hashed-body.ts";
 import type { Entry, Manifest } from "./manifest.ts";
 import type { TarReader } from "./tar-read.ts";
@@ -25,6 +25,14 @@ export interface OpenEntry {
    * unread or half-read body is read and checked before the next entry comes.
    */
   readonly body: ReadableStream<Uint8Array>;
+}
+
+export interface ReadOptions {
+  /**
+   * Entries whose SHA-256 the caller compares itself, from what it stored:
+   * here only their size is checked. Default: none.
+   */
+  readonly hashedByCaller?: HashedByCaller;
 }
 
 export interface OpenArchive extends ArchiveHead {
@@ -53,9 +61,10 @@ const LARGEST_RUNBOOK = 16 * 1024 * 1024;
 export async function openArchive(
   input: ReadableStream<Uint8Array>,
   identities: readonly string[],
+  options: ReadOptions = {},
 ): Promise<OpenArchive> {
   const plain = await decryptStream(input, identities);
-  return openArchiveTar(plain.pipeThrough(decompressFrames()));
+  return openArchiveTar(plain.pipeThrough(decompressFrames()), options);
 }
 
 /** Reads only the head and lets go of the input: what it says is authentic, but the rest is unseen. */
@@ -69,7 +78,11 @@ export async function readHead(
 }
 
 /** The same as `openArchive` for the tar inside. */
-export async function openArchiveTar(plain: ReadableStream<Uint8Array>): Promise<OpenArchive> {
+export async function openArchiveTar(
+  plain: ReadableStream<Uint8Array>,
+  options: ReadOptions = {},
+): Promise<OpenArchive> {
+  const { hashedByCaller = () => false } = options;
   const tar = readTar(plain);
   const cancel = (reason?: unknown): Promise<void> => tar.cancel(reason).catch(() => undefined);
   try {
@@ -77,7 +90,7 @@ export async function openArchiveTar(plain: ReadableStream<Uint8Array>): Promise
     const bytes = await readManifest(tar);
     const manifest = parseManifest(bytes);
     if (manifest.runbook !== undefined) checkRunbook(runbook, manifest.runbook);
-    const walk = entryWalk(tar, manifest);
+    const walk = entryWalk(tar, { manifest, hashedByCaller });
     return {
       runbook: new TextDecoder().decode(runbook),
       manifest,

@@ -17,7 +17,6 @@ const UNESCAPED = /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/gu;
 export function toYaml(value: unknown): string {
   const document = new Document(value, {
     aliasDuplicateObjects: false,
-    merge: false,
     sortMapEntries: true,
   });
   visit(document, {

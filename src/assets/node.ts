@@ -27,6 +27,7 @@ export function kubeconfigAsset(settings: Settings): Asset {
         collector.gap({
           code: "KUBECONFIG_MISSING",
           message: `there is no kubeconfig at ${settings.kubeconfig}`,
+          hint: "k3s writes it at each start: systemctl restart k3s, then run the backup again",
         });
       }
       return added ? "kubeconfig" : "no kubeconfig";

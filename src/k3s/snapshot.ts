@@ -1,10 +1,9 @@
 /** Saving an etcd snapshot through K3s, trusting nothing but the file. */
 import { OperatorError } from "../errors.ts";
-import { tailOf } from "../sys/exec.ts";
-import { field, itemsIn } from "./json.ts";
 import { namesIn, statOf } from "../sys/files.ts";
 import { pause } from "../sys/pause.ts";
 import { UNINTERRUPTED } from "../sys/host.ts";
+import { saveError, silentFailure, stripColour } from "./save-error.ts";
 import type { Host } from "../sys/host.ts";
 import type { RunResult } from "../sys/exec.ts";
 import type { Settings } from "./settings.ts";
@@ -12,7 +11,12 @@ import type { Settings } from "./settings.ts";
 /** On-demand names we give; the clean-up knows our leftovers by it. */
 export const SNAPSHOT_PREFIX = "railiance-s2";
 
-const TRIES = 5;
+/** Milliseconds that another snapshot may take before we give up. */
+const BUSY_WAIT = 60_000;
+/** Tries when K3s gives no reason; a schedule in progress is over after 0.2 s (k3s-observed.md 12). */
+const BLIND_TRIES = 5;
+/** Milliseconds that a save may still take after a signal: ended in the middle, K3s would leave its file. */
+const STOP_GRACE = 20_000;
 
 export interface SavedSnapshot {
   readonly name: string;
@@ -25,26 +29,78 @@ export interface SavedSnapshot {
  * Saves a snapshot and returns the file that appeared. Exit 0 is no proof: a
  * full disk gives exit 0 and silence (k3s-observed.md 2), so the "saved" line
  * and the file on this host are both required. Retries while another snapshot
- * is being taken. Throws an OperatorError whose sentence gives K3s's reason.
+ * is being taken. A signal lets the save end and removes its snapshot. Throws an
+ * OperatorError whose sentence gives K3s's reason.
  */
 export async function saveSnapshot(host: Host, settings: Settings): Promise<SavedSnapshot> {
   const name = freshName(settings);
-  let failure: OperatorError | undefined;
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    if (attempt > 0) await pause(500 * attempt, host.signal);
-    const result = await snapshotCommand(host, settings, {
+  const deadline = host.monotonic() + BUSY_WAIT;
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await save(host, settings, name);
+    if (typeof result === "string") return locate(settings, result);
+    if (result.exitCode === 0 && !result.timedOut) throw await silentFailure(host, settings, name);
+    const failure = await saveError(host, settings, result);
+    const again =
+      failure.code === "SNAPSHOT_BUSY"
+        ? host.monotonic() < deadline
+        : failure.code === "SNAPSHOT_UNEXPLAINED" && attempt < BLIND_TRIES;
+    if (!again) throw failure;
+    await pause(Math.min(500 * attempt, 3_000), host.signal);
+  }
+}
+
+/** The name K3s says it saved, or how it ended instead. */
+async function save(host: Host, settings: Settings, name: string): Promise<string | RunResult> {
+  const grace = lateAbort(host.signal, STOP_GRACE);
+  let result: RunResult;
+  try {
+    host.signal.throwIfAborted();
+    result = await snapshotCommand(host, settings, {
       verb: "save",
       args: ["--name", name, "--etcd-snapshot-compress=false", "--etcd-s3=false"],
       timeout: 20 * 60_000,
+      signal: grace.signal,
     });
-    const saved = /Snapshot (\S+) saved\./.exec(stripColour(result.stderr))?.[1];
-    if (result.exitCode === 0 && saved !== undefined) return locate(settings, saved);
-    if (result.exitCode === 0 && !result.timedOut) throw await silentFailure(host, settings, name);
-    failure = saveError(settings, result);
-    // A scheduled snapshot in progress answers with an error ID; fine 0.2 s later (k3s-observed.md 12).
-    if (failure.code !== "SNAPSHOT_BUSY") throw failure;
+  } catch (error) {
+    throw grace.signal.aborted ? stillWriting(host.signal.reason) : error;
+  } finally {
+    grace[Symbol.dispose]();
   }
-  throw failure ?? new TypeError("no attempt was made");
+  const saved = /Snapshot (\S+) saved\./.exec(stripColour(result.stderr))?.[1];
+  if (host.signal.aborted) {
+    if (saved !== undefined) await deleteSnapshot(host, settings, saved);
+    throw host.signal.reason;
+  }
+  return result.exitCode === 0 && saved !== undefined ? saved : result;
+}
+
+/** A signal that aborts some time after another has. */
+function lateAbort(first: AbortSignal, delay: number): Disposable & { signal: AbortSignal } {
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const start = (): void => {
+    timer = setTimeout(() => controller.abort(first.reason), delay);
+  };
+  first.addEventListener("abort", start, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      first.removeEventListener("abort", start);
+    },
+  };
+}
+
+function stillWriting(reason: unknown): unknown {
+  if (!(reason instanceof OperatorError)) return reason;
+  return new OperatorError(
+    reason.exit,
+    reason.code,
+    "stopped, but k3s is still saving its snapshot",
+    {
+      hint: "nothing else was left behind; the next backup removes that snapshot",
+    },
+  );
 }
 
 /** Removes one of our snapshots through K3s, so that its object goes too. Returns false when K3s did not say so. */
@@ -75,7 +131,7 @@ async function snapshotCommand(
     readonly verb: string;
     readonly args: readonly string[];
     readonly timeout: number;
-    readonly signal?: AbortSignal;
+    readonly signal: AbortSignal;
   },
 ): Promise<RunResult> {
   const server =
@@ -96,7 +152,7 @@ async function snapshotCommand(
     {
       timeout: call.timeout,
       env: { K3S_CONFIG_FILE: "/dev/null" },
-      signal: call.signal ?? host.signal,
+      signal: call.signal,
     },
   );
 }
@@ -117,10 +173,15 @@ function freshName(settings: Settings): string {
   return `${prefix ?? SNAPSHOT_PREFIX}-${salt}`;
 }
 
-/** Snapshots of ours that a killed run left in the snapshot folder, by name. */
-export async function leftoverSnapshots(settings: Settings): Promise<string[]> {
-  const ours = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-.+-\d+$/;
-  return (await namesIn(settings.snapshotDir)).filter((name) => ours.test(name));
+/**
+ * Snapshots of ours in the snapshot folder, by name: while we hold the lock and
+ * have none, what a killed run left. Those of another node in a shared folder
+ * are not ours. The node name may carry K3s's `--with-node-id` suffix.
+ */
+export async function leftoverSnapshots(host: Host, settings: Settings): Promise<string[]> {
+  const node = (settings.one("node-name") ?? host.hostname).toLowerCase();
+  const ours = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+?)(?:-[0-9a-f]{8})?-\d+$/;
+  return (await namesIn(settings.snapshotDir)).filter((name) => ours.exec(name)?.[1] === node);
 }
 
 async function locate(settings: Settings, name: string): Promise<SavedSnapshot> {
@@ -135,136 +196,4 @@ async function locate(settings: Settings, name: string): Promise<SavedSnapshot> 
       hint: "it may lie on another server of the cluster: run the backup there, or take server: out of this host's K3s configuration",
     },
   );
-}
-
-/** Exit 0, no "saved": the reason is then in the ETCDSnapshotFile object, if anywhere. */
-async function silentFailure(host: Host, settings: Settings, name: string): Promise<OperatorError> {
-  const reason = await failureReason(host, settings, name);
-  const why = reason === undefined ? "" : `: ${reason}`;
-  return new OperatorError(
-    "precondition",
-    "SNAPSHOT_SILENT",
-    `k3s reported success but wrote no snapshot${why}`,
-    {
-      hint: `nothing was changed; check the free space of ${settings.snapshotDir}, and journalctl -u k3s, then run this again`,
-    },
-  );
-}
-
-async function failureReason(
-  host: Host,
-  settings: Settings,
-  name: string,
-): Promise<string | undefined> {
-  const result = await host.run(
-    [
-      settings.k3s,
-      "kubectl",
-      "get",
-      "etcdsnapshotfiles.k3s.cattle.io",
-      "-o",
-      "json",
-      "--request-timeout=10s",
-    ],
-    { timeout: 20_000 },
-  );
-  if (result.exitCode !== 0) return undefined;
-  return reasonIn(result.stdout, name);
-}
-
-/** The newest error among the ETCDSnapshotFile objects whose snapshot name starts with `name`. */
-export function reasonIn(text: string, name: string): string | undefined {
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  for (const item of itemsIn(list).reverse()) {
-    const spec = field(item, "spec");
-    const message = field(field(field(item, "status"), "error"), "message");
-    const snapshot = field(spec, "snapshotName");
-    if (typeof snapshot === "string" && snapshot.startsWith(name) && typeof message === "string") {
-      return message;
-    }
-  }
-  return undefined;
-}
-
-function saveError(settings: Settings, result: RunResult): OperatorError {
-  const text = stripColour(result.stderr);
-  const said =
-    /(?:msg=")?(?:Error: )((?:[^"\\]|\\.)+)/.exec(text)?.[1]?.replaceAll('\\"', '"') ??
-    tailOf(result);
-  if (result.timedOut) {
-    return new OperatorError(
-      "precondition",
-      "SNAPSHOT_TIMEOUT",
-      "k3s etcd-snapshot save did not end within 20 minutes",
-      {
-        hint: "look at: journalctl -u k3s",
-      },
-    );
-  }
-  if (text.includes("connection refused") || text.includes("failed to get CA certs")) {
-    return new OperatorError(
-      "precondition",
-      "K3S_DOWN",
-      `k3s does not answer on port ${settings.httpsPort}`,
-      {
-        hint: "start it (systemctl start k3s), wait until it is ready, then run this again",
-      },
-    );
-  }
-  if (text.includes("/server/token") && text.includes("no such file")) {
-    return new OperatorError(
-      "precondition",
-      "DATA_DIR",
-      `there is no server token below ${settings.dataDir}`,
-      {
-        hint: "give K3s's data folder with --data-dir",
-      },
-    );
-  }
-  if (text.includes("etcd datastore disabled")) {
-    return new OperatorError(
-      "precondition",
-      "DATASTORE_UNSUPPORTED",
-      "this K3s does not run on embedded etcd",
-      {},
-    );
-  }
-  if (text.includes("not authorized") || text.includes("does not match the Cluster CA")) {
-    return new OperatorError(
-      "precondition",
-      "TOKEN_REFUSED",
-      `k3s refuses the token in ${settings.dataDir}/server/token (${said})`,
-      {
-        hint: "after k3s token rotate, K3s must be restarted once; otherwise put the cluster's own token back",
-      },
-    );
-  }
-  if (/error ID \d+|already in progress/.test(text)) {
-    return new OperatorError(
-      "precondition",
-      "SNAPSHOT_BUSY",
-      `k3s could not save a snapshot (${said})`,
-      {
-        hint: "the reason is in: journalctl -u k3s",
-      },
-    );
-  }
-  return new OperatorError(
-    "precondition",
-    "SNAPSHOT_FAILED",
-    `k3s etcd-snapshot save failed (${said || `exit ${result.exitCode}`})`,
-    {
-      hint: "the reason is in: journalctl -u k3s",
-    },
-  );
-}
-
-function stripColour(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- the colour codes K3s prints on a terminal
-  return text.replace(/\u001b\[[0-9;]*m/g, "");
 }

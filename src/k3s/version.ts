@@ -1,4 +1,5 @@
 /** Which K3s this is. */
+import { isAbsolute } from "node:path";
 import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
 import type { Host } from "../sys/host.ts";
@@ -10,10 +11,7 @@ export async function k3sVersion(host: Host, k3s: string): Promise<string> {
     result = await host.run([k3s, "--version"], { timeout: 30_000 });
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== "TOOL_MISSING") throw error;
-    throw new OperatorError("precondition", "K3S_NOT_FOUND", "there is no k3s on this machine", {
-      hint: "run this on a K3s server; to see it work on a throw-away one, type: make demo",
-      cause: error,
-    });
+    throw notFound(k3s, error);
   }
   const version = /^k3s version (v\S+)/m.exec(result.stdout)?.[1];
   if (result.exitCode !== 0 || version === undefined) {
@@ -27,6 +25,22 @@ export async function k3sVersion(host: Host, k3s: string): Promise<string> {
     );
   }
   return version;
+}
+
+/** A path comes from the unit: then this is a K3s server whose program is gone. */
+function notFound(k3s: string, cause: unknown): OperatorError {
+  if (isAbsolute(k3s)) {
+    return new OperatorError(
+      "precondition",
+      "K3S_NOT_FOUND",
+      `k3s.service starts ${k3s}, but that is not there or cannot be run`,
+      { hint: "put the k3s program back (its release is in: railiance-cluster show)", cause },
+    );
+  }
+  return new OperatorError("precondition", "K3S_NOT_FOUND", "there is no k3s on this machine", {
+    hint: "run this on a K3s server; to see it work on a throw-away one, type: make demo",
+    cause,
+  });
 }
 
 /**

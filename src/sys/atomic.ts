@@ -4,9 +4,10 @@
  * local backend does).
  */
 import { randomBytes } from "node:crypto";
-import { link, open, rename, rm } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileHandle } from "node:fs/promises";
+import { systemCode } from "../errors.ts";
 
 /** Temp names start so; whoever finds one after a kill may remove it. */
 export const TEMP_PREFIX = ".railiance-tmp-";
@@ -79,11 +80,33 @@ export async function writeFileAtomic(
   await file.commit({ replace: true });
 }
 
+/**
+ * Removes temp files that killed runs left directly in `folder`; only regular
+ * files with our prefix whose name `isOurs` accepts. Call only while holding
+ * the lock. Returns their names; a missing folder has none.
+ */
+export async function wipeStaleTemps(
+  folder: string,
+  isOurs: (name: string) => boolean = () => true,
+): Promise<string[]> {
+  const removed: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (!entry.isFile() || !entry.name.startsWith(TEMP_PREFIX)) continue;
+    if (!isOurs(entry.name.slice(TEMP_PREFIX.length))) continue;
+    await rm(join(folder, entry.name), { force: true });
+    removed.push(entry.name);
+  }
+  return removed;
+}
+
 /** Makes renames and removals in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
     await handle.sync();
+  } catch (error) {
+    // FAT by FUSE and some network mounts cannot sync a folder; the file itself is synced.
+    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes(systemCode(error) ?? "")) throw error;
   } finally {
     await handle.close();
   }
@@ -91,6 +114,26 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** rename() replaces silently; link() then unlink() does not. */
 async function linkNew(from: string, to: string): Promise<void> {
-  await link(from, to);
+  try {
+    await link(from, to);
+  } catch (error) {
+    // FAT, exFAT and some network mounts have no hard links: a USB stick, say.
+    if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"].includes(systemCode(error) ?? "")) {
+      throw error;
+    }
+    await renameNew(from, to);
+    return;
+  }
   await rm(from);
+}
+
+async function renameNew(from: string, to: string): Promise<void> {
+  const there = await lstat(to).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+  if (there !== undefined) {
+    throw Object.assign(new Error(`EEXIST: file already exists, '${to}'`), { code: "EEXIST" });
+  }
+  await rename(from, to);
 }

@@ -6,7 +6,7 @@ export interface RunOptions {
   /** Added to a minimal environment (PATH, HOME, LANG=C.UTF-8); nothing else is inherited. Never put a secret here. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Milliseconds until the child gets SIGTERM, and 5 s later SIGKILL. Default 120,000; 0 means none. */
+  /** Milliseconds until the child and all it started get SIGTERM, and 5 s later SIGKILL. Default 120,000; 0 means none. */
   readonly timeout?: number;
   /** Bytes of stdout kept at the most; more is an error. Default 64 MiB. */
   readonly maxOutput?: number;
@@ -58,6 +58,9 @@ export function runCommand(
     const child = spawn(program, args, {
       env,
       cwd: options.cwd ?? "/",
+      // A group of its own: Ctrl-C reaches us alone, who decide what has to end
+      // how, and what the child started can be ended with it.
+      detached: true,
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
     const stdout: Uint8Array[] = [];
@@ -68,9 +71,11 @@ export function runCommand(
     let failure: unknown;
     let killTimer: ReturnType<typeof setTimeout> | undefined;
     let drainTimer: ReturnType<typeof setTimeout> | undefined;
+    let stopped = false;
     const stop = (): void => {
-      child.kill("SIGTERM");
-      killTimer ??= setTimeout(() => child.kill("SIGKILL"), KILL_GRACE);
+      stopped = true;
+      killGroup(child.pid, "SIGTERM");
+      killTimer ??= setTimeout(() => killGroup(child.pid, "SIGKILL"), KILL_GRACE);
     };
     const onAbort = (): void => {
       failure = options.signal?.reason;
@@ -108,6 +113,7 @@ export function runCommand(
     if (options.input !== undefined) child.stdin?.end(options.input);
     // A grandchild may keep the pipes open after its parent ended: do not wait for it.
     child.on("exit", () => {
+      if (stopped) killGroup(child.pid, "SIGKILL"); // children that outlived it
       drainTimer = setTimeout(() => {
         child.stdout?.destroy();
         child.stderr?.destroy();
@@ -136,6 +142,16 @@ export function runCommand(
       });
     });
   });
+}
+
+/** Signals a process and everything it started; gone already is no error. */
+function killGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (systemCode(error) !== "ESRCH") throw error;
+  }
 }
 
 function spawnError(program: string, error: unknown): unknown {

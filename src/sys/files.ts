@@ -12,6 +12,8 @@ export interface RandomAccess {
 }
 
 export interface OpenFile extends RandomAccess, AsyncDisposable {
+  /** Fills `target` from `offset`, without allocating; throws a RangeError when the file ends before. */
+  readInto(target: Uint8Array, offset: number): Promise<void>;
   /** A fresh stream over the whole file, in pieces of `chunkSize` bytes (default 1 MiB). */
   stream(chunkSize?: number): ReadableStream<Uint8Array>;
 }
@@ -73,21 +75,31 @@ export async function filesBelow(folder: string): Promise<string[]> {
 export async function openFile(path: string): Promise<OpenFile> {
   const handle = await open(path, constants.O_RDONLY);
   const { size } = await handle.stat();
-  const read = async (offset: number, length: number): Promise<Uint8Array> => {
-    const buffer = new Uint8Array(length);
+  const readInto = async (target: Uint8Array, offset: number): Promise<void> => {
     let filled = 0;
-    while (filled < length) {
-      const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled);
+    while (filled < target.length) {
+      const { bytesRead } = await handle.read(
+        target,
+        filled,
+        target.length - filled,
+        offset + filled,
+      );
       if (bytesRead === 0) {
-        throw new RangeError(`cannot read ${length} bytes at ${offset}: the file ends before`);
+        throw new RangeError(
+          `cannot read ${target.length} bytes at ${offset}: the file ends before`,
+        );
       }
       filled += bytesRead;
     }
-    return buffer;
   };
   return {
     size,
-    read,
+    readInto,
+    async read(offset, length) {
+      const buffer = new Uint8Array(length);
+      await readInto(buffer, offset);
+      return buffer;
+    },
     stream: (chunkSize = 1024 * 1024) => {
       let offset = 0;
       return new ReadableStream<Uint8Array>(

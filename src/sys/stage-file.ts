@@ -7,11 +7,16 @@ import { freeBytes, readTextIfPresent, statOf } from "./files.ts";
 const MEMORY_FOLDER = "/dev/shm";
 
 /**
- * Writes a stream to a new file (0600), making folders (0700) as needed. Throws
- * what the stream or the system throws; `EEXIST` when the file is there, also
- * as a link. Half-written files are left to whoever owns the folder.
+ * Writes a stream to a new file (0600), making folders (0700) as needed, and
+ * with `sync` also to the disk. Throws what the stream or the system throws;
+ * `EEXIST` when the file is there, also as a link. Half-written files are left
+ * to whoever owns the folder.
  */
-export async function writeStream(path: string, stream: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeStream(
+  path: string,
+  stream: AsyncIterable<Uint8Array>,
+  options: { readonly sync?: boolean } = {},
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const handle = await open(path, flags, 0o600);
@@ -23,6 +28,7 @@ export async function writeStream(path: string, stream: AsyncIterable<Uint8Array
         offset += bytesWritten;
       }
     }
+    if (options.sync === true) await handle.sync();
   } finally {
     await handle.close();
   }

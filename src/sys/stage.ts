@@ -1,5 +1,5 @@
 /** A private folder for plaintext on its way in or out: 0700, wiped on every way out. */
-import { mkdir, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Stages of killed runs are found by this prefix and wiped at the next start. */
@@ -9,6 +9,8 @@ export interface Stage extends AsyncDisposable {
   readonly path: string;
   /** Writes a file (0600) below the stage, making folders as needed; returns its absolute path. */
   write(relativePath: string, content: string | Uint8Array): Promise<string>;
+  /** Makes a symbolic link below the stage; what it points to is not touched when the stage is wiped. */
+  link(relativePath: string, target: string): Promise<void>;
 }
 
 /** Makes a stage in `parent`, which must exist. */
@@ -26,6 +28,11 @@ export async function createStage(parent: string): Promise<Stage> {
         await handle.close();
       }
       return target;
+    },
+    async link(relativePath, target) {
+      const place = join(path, relativePath);
+      await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+      await symlink(target, place);
     },
     async [Symbol.asyncDispose]() {
       await rm(path, { recursive: true, force: true });

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { generateIdentity } from "age-encryption";
-import { recipientOf } from "../../src/archive/age.ts";
+import { encryptStream, recipientOf } from "../../src/archive/age.ts";
+import { compressFrames } from "../../src/archive/frames.ts";
 import { FORMAT } from "../../src/archive/manifest.ts";
 import { archiveName } from "../../src/archive/names.ts";
 import { withRunbook } from "../../src/archive/signature.ts";
@@ -130,6 +131,12 @@ export async function makeTestArchive(options: TestArchiveOptions = {}): Promise
     id: manifest.id,
   });
   return { bytes: await collect(stream), name, manifest, runbook, identity, recipient };
+}
+
+/** Any tar, compressed and encrypted as an archive is. */
+export async function sealTar(tar: Uint8Array): Promise<Uint8Array> {
+  const encrypt = await encryptStream([(await testKeys()).recipient]);
+  return collect(streamOf(tar).pipeThrough(compressFrames()).pipeThrough(encrypt));
 }
 
 /** A stream of the bytes in pieces of at most `size`. */

@@ -290,10 +290,7 @@ function entering(leader: number, given: string | readonly string[], how: RunOpt
     LANG: "C.UTF-8",
     ...how.env,
   };
-  const user =
-    how.user === undefined
-      ? []
-      : ["setpriv", `--reuid=${how.user}`, `--regid=${how.user}`, "--clear-groups", "--"];
+  const user = how.user === undefined ? [] : ["runuser", "-u", how.user, "--"];
   return [
     "nsenter",
     "-t",

@@ -68,7 +68,8 @@ function readSettings(path: string): [string, readonly string[]][] {
   const [problem] = document.errors;
   if (problem !== undefined) {
     // Go's yaml speaks of the line and of what it expected there; only the flow form was observed.
-    const line = problem.linePos?.[0].line ?? 1;
+    // It counts lines from 0, and an open bracket is noticed on the line after it.
+    const line = Math.max(1, (problem.linePos?.[0].line ?? 1) - 1);
     const flow = /flow|collection|\]|\}/i.test(problem.message);
     throw new FrontError(
       `yaml: line ${line}: ${flow ? "did not find expected ',' or ']'" : "could not find expected ':'"}`,

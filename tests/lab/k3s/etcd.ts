@@ -155,7 +155,12 @@ export async function restoreSnapshot(settings: Settings): Promise<void> {
     throw new FrontError(`open ${folder}${snapshot}: no such file or directory`);
   }
   const old = `${paths.etcd}-old-${Math.floor(Date.now() / 1000)}`;
-  renameSync(paths.etcd, old);
+  try {
+    renameSync(paths.etcd, old);
+  } catch {
+    // A second reset in the same second, as with K3s.
+    throw new FrontError(`rename ${paths.etcd} ${old}: file exists`);
+  }
   log.info(`Pre-restore etcd database moved to ${old}`);
   dieAtResetStep(1);
   log.warning(

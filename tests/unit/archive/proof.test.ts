@@ -8,10 +8,14 @@ import { createStage } from "../../../src/sys/stage.ts";
 import { fitsMemory } from "../../../src/sys/stage-file.ts";
 import {
   DATASTORE_PATH,
+  collect,
   fixtureSnapshot,
   makeTestArchive,
   makeTestContent,
+  sealTar,
 } from "../../helpers/archive.ts";
+import { END, join, member } from "../../helpers/tar.ts";
+import { serializeManifest } from "../../../src/archive/manifest.ts";
 import { testContext } from "../../helpers/context.ts";
 import { failureOf } from "../../helpers/errors.ts";
 import { treeOf, withFolder } from "../../helpers/folder.ts";
@@ -137,6 +141,24 @@ describe("proveArchive()", () => {
       expect([error.code, error.exit]).toEqual([code, "verifyFailed"]);
     });
   }
+
+  test("refuses a whole snapshot that is not the one in the manifest", async () => {
+    const content = await makeTestContent({ manifest: { recipients: [whole.recipient] } });
+    const entries = content.manifest.entries.map((entry) =>
+      entry.kind === "datastore" ? { ...entry, sha256: "0".repeat(64) } : entry,
+    );
+    const tar = [
+      member("RUNBOOK.md", content.runbook),
+      member("manifest.json", serializeManifest({ ...content.manifest, entries })),
+    ];
+    for (const { entry, open } of content.entries) {
+      tar.push(member(entry.path, await collect(open())));
+    }
+    const bytes = await sealTar(join(...tar, END));
+    const error = await failureOf(() => prove({ ...whole, bytes }));
+    expect([error.code, error.exit]).toEqual(["MANIFEST_MISMATCH", "verifyFailed"]);
+    expect(error.message).toContain("SHA-256");
+  });
 
   test("reports who signed it", async () => {
     const key = await generateSigningKey();

@@ -1,6 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { encryptStream } from "../../../src/archive/age.ts";
-import { compressFrames } from "../../../src/archive/frames.ts";
 import { serializeManifest } from "../../../src/archive/manifest.ts";
 import { openArchive, openArchiveTar, readHead } from "../../../src/archive/reader.ts";
 import { archiveTar } from "../../../src/archive/writer.ts";
@@ -9,6 +7,7 @@ import {
   makeTestArchive,
   makeTestContent,
   noise,
+  sealTar,
   streamOf,
   testKeys,
 } from "../../helpers/archive.ts";
@@ -19,7 +18,7 @@ import type { OpenArchive } from "../../../src/archive/reader.ts";
 const content = await makeTestContent();
 const { manifest, runbook } = content;
 const archive = await makeTestArchive();
-const { recipient, identity } = await testKeys();
+const { identity } = await testKeys();
 
 const RUNBOOK = member("RUNBOOK.md", runbook);
 const MANIFEST = member("manifest.json", serializeManifest(manifest));
@@ -27,11 +26,6 @@ const ENTRIES = await Promise.all(
   content.entries.map(async ({ entry, open }) => member(entry.path, await collect(open()))),
 );
 const [first = END, second = END, third = END, ...last] = ENTRIES;
-
-async function seal(tar: Uint8Array): Promise<Uint8Array> {
-  const encrypt = await encryptStream([recipient]);
-  return collect(streamOf(tar).pipeThrough(compressFrames()).pipeThrough(encrypt));
-}
 
 /** Reads an archive as a careless caller would: every body, then the end. */
 async function readAll(opened: OpenArchive): Promise<string[]> {
@@ -200,7 +194,7 @@ describe("openArchive()", () => {
     test(`refuses an archive ${what}, read with care or skipped over`, async () => {
       const read = await failureOf(async () => readAll(await openArchiveTar(streamOf(tar))));
       expect([read.code, read.exit]).toEqual([code, "verifyFailed"]);
-      const bytes = await seal(tar);
+      const bytes = await sealTar(tar);
       const skipped = await failureOf(async () => {
         const opened = await openArchive(streamOf(bytes), [identity]);
         await opened.finish();
@@ -208,6 +202,19 @@ describe("openArchive()", () => {
       expect(skipped.code).toBe(code);
     });
   }
+
+  test("leaves the hash, but not the size, of an entry to a caller who asks for it", async () => {
+    const hashedByCaller = ({ kind }: { readonly kind: string }): boolean => kind === "config";
+    const read = async (entry: Uint8Array): Promise<string[]> => {
+      const tar = join(RUNBOOK, MANIFEST, entry, ...ENTRIES.slice(1), END);
+      return readAll(await openArchiveTar(streamOf(tar), { hashedByCaller }));
+    };
+    expect(await read(otherContent(first))).toHaveLength(ENTRIES.length);
+    for (const content of ["x", "x".repeat(999)]) {
+      const error = await failureOf(() => read(member("config/config.yaml", content)));
+      expect(error.code).toBe("ENTRY_SIZE");
+    }
+  });
 
   test("goes on failing after a failure, so that nobody takes the end for a good one", async () => {
     const tar = join(RUNBOOK, MANIFEST, otherContent(first), ...ENTRIES.slice(1), END);
@@ -259,7 +266,7 @@ describe("openArchive()", () => {
   });
 
   test("lets go of its input as soon as it refuses", async () => {
-    const bytes = await seal(join(member("hello", noise(8)), END));
+    const bytes = await sealTar(join(member("hello", noise(8)), END));
     const source = watched(bytes);
     expect((await failureOf(() => openArchive(source.stream, [identity]))).code).toBe(
       "NOT_AN_ARCHIVE",

@@ -249,6 +249,11 @@ const BROKEN: readonly (readonly [what: string, bytes: Uint8Array, code: string]
   ["no end mark", ONE, "TAR_NO_END"],
   ["nothing at all", new Uint8Array(0), "TAR_NO_END"],
   ["half an end mark", join(ONE, new Uint8Array(512)), "TAR_NO_END"],
+  [
+    "one zero block and then one that is not",
+    join(ONE, new Uint8Array(512), new Uint8Array(512).fill(1)),
+    "TAR_TRAILING",
+  ],
   ["one zero block and then a member", join(ONE, new Uint8Array(512), ONE, END), "TAR_TRAILING"],
   ["data after the end", join(ONE, END, new Uint8Array([1])), "TAR_TRAILING"],
   ["a second archive after the end", join(ONE, END, ONE, END), "TAR_TRAILING"],

@@ -68,7 +68,7 @@ describeWithBbolt("bbolt check, the oracle,", () => {
       if (sabotage.stricterThanBbolt) continue;
       expect([sabotage.name, bboltAccepts(sabotaged(sabotage))]).toEqual([sabotage.name, false]);
     }
-  });
+  }, 60_000);
 });
 
 function longList(): Uint8Array {

@@ -18,7 +18,12 @@ function release(changes: Record<string, unknown> = {}): Record<string, unknown>
     name: "web",
     namespace: "apps",
     version: 3,
-    info: { status: "deployed", first_deployed: "2026-11-23T14:53:02Z", deleted: "" },
+    info: {
+      status: "deployed",
+      first_deployed: "2026-11-23T14:53:02Z",
+      last_deployed: "0001-01-01T00:00:00Z",
+      deleted: "",
+    },
     chart: { metadata: { name: "nginx", version: "1.2.3", appVersion: "9" }, values: { a: 1 } },
     config: { password: SECRET },
     manifest: "---\n",
@@ -63,6 +68,7 @@ describe("decodeRelease()", () => {
     expect(record.status).toBe("deployed");
     expect(record.firstDeployed).toBe("2026-11-23T14:53:02Z");
     expect("deleted" in record).toBe(false);
+    expect("lastDeployed" in record).toBe(false);
     expect(record.chart.name).toBe("nginx");
     expect(record.chart.appVersion).toBe("9");
   });
@@ -202,6 +208,9 @@ describe("identify()", () => {
       expect(safe(bad, "web")).toBe(false);
     }
     expect(safe("", "web")).toBe(false);
+    const odd = { metadata: { namespace: "apps", name: "../odd" }, data: { release: "" } };
+    const identity = identify(odd, "ConfigMap");
+    expect(identity !== undefined && isSafe(identity)).toBe(false);
     expect(safe("a.b", "web")).toBe(false);
   });
 });

@@ -198,10 +198,25 @@ describe("helm releases over many pages", () => {
     const encoded = typeof data === "object" && data !== null ? Object.values(data)[0] : undefined;
     const release = Buffer.from(String(encoded), "base64").toString();
     await using server = await serving([record()], [{ ...inMap, data: { release } }]);
+    // helm by itself looks at Secrets only.
+    await server.program("helm", helmPrinting([WEB]));
     const { files, gaps } = await collect(helmReleasesAsset(), server);
     expect(gaps).toEqual([]);
     expect(files.get("helm/apps/web/manifest.yaml")).toBe("# revision 1\n");
     expect(files.get("helm/apps/web_configmap/manifest.yaml")).toBe("# revision 4\n");
+  });
+
+  test("release memory after large records, and not after small ones", async () => {
+    const releases = async (manifest: string): Promise<number> => {
+      const large = { name: "web", version: 1, manifest };
+      const payload = gzipSync(JSON.stringify(large)).toString("base64");
+      await using server = await serving([record({ payload }), record({ name: "b" })]);
+      let count = 0;
+      await collect(helmReleasesAsset({ releaseMemory: () => void (count += 1) }), server);
+      return count;
+    };
+    expect(await releases("x".repeat(17 * 1024 * 1024))).toBe(1);
+    expect(await releases("x")).toBe(0);
   });
 
   test("pass over objects that only have helm's label", async () => {

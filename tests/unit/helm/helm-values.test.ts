@@ -74,6 +74,19 @@ describe("toYaml()", () => {
     expect(toYaml({ config: "a: 1\n  b: 2\n" })).toBe("config: |\n  a: 1\n    b: 2\n");
   });
 
+  test("writes a text of several lines with hidden characters in quotes", () => {
+    for (const hidden of ["\u0085", "\u001b", "\u2028", "\ufeff", "\u007f"]) {
+      const value = `a\nb${hidden}c\n`;
+      expect(toYaml({ value })).toContain('value: "a');
+      expect(parse(toYaml({ value }), { version: "1.1" })).toEqual({ value });
+    }
+  });
+
+  test("does not fold long lines", () => {
+    const long = "word ".repeat(100).trim();
+    expect(toYaml({ a: long })).toBe(`a: ${long}\n`);
+  });
+
   test("writes nothing supplied as helm does", () => {
     expect(toYaml(null)).toBe("null\n");
   });

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { reasonIn, saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { reasonIn } from "../../../src/k3s/save-error.ts";
+import { saveSnapshot } from "../../../src/k3s/snapshot.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
 import type { Settings } from "../../../src/k3s/settings.ts";
@@ -91,7 +92,7 @@ ${SAVE}; echo data > ${folder}/snapshots/$name; echo "msg=\\"Snapshot $name save
       "k3s does not answer on port 6443",
     ],
     [
-      "DATA_DIR",
+      "TOKEN_FILE_MISSING",
       "Error: open /nonexist/server/token: no such file or directory",
       "there is no server token below",
     ],
