@@ -2,19 +2,21 @@
  * Getting pages out of the file: neighbours in one read, scattered ones at the
  * same time. What is held at once is bounded by GROUP pages and their gaps.
  */
-import type { RandomAccess } from "../sys/files.ts";
 import type { BoltFile, BoltMeta } from "./bolt-meta.ts";
 import { BRANCH_FLAG, LEAF_FLAG } from "./bolt-page.ts";
 import type { Page } from "./bolt-page.ts";
 import { u64, viewOf } from "./bytes.ts";
 import { structureError } from "./damage.ts";
-import type { Windows } from "./windows.ts";
+import { Windows } from "./windows.ts";
+import type { RandomAccess } from "../sys/files.ts";
 
 /** Pages asked for at once. */
 export const GROUP = 64;
 /** Bytes between two wanted pages that are cheaper to read than to skip. */
 const GAP = 64 * 1024;
 const WINDOW = 512 * 1024;
+/** Bytes of pages with overflow that are held at once, beyond the first. */
+const WHOLE_BUDGET = 4 * 1024 * 1024;
 /** No leaf etcd writes comes near it: two or three requests of 1.5 MiB (its default limit) to a page. */
 const LARGEST_PAGE = 64 * 1024 * 1024;
 
@@ -28,18 +30,32 @@ interface Window {
   readonly view: DataView;
 }
 
+/** Memory that pages are read into, again and again. */
+export class PageMemory {
+  readonly near: Windows;
+  /** For pages whose overflow goes beyond a window. */
+  readonly whole: Windows;
+
+  constructor(file: RandomAccess) {
+    this.near = new Windows(file);
+    this.whole = new Windows(file);
+  }
+}
+
 /**
- * Reads tree pages with their overflow, in the order asked for. Ids must be below
- * the high-water mark. The pages are good until `memory` is read into again. Throws SNAPSHOT_STRUCTURE when a header is not sound.
+ * Reads tree pages with their overflow, in the order asked for: the first of
+ * `ids`, and as many more as fit into memory. Ids must be below the high-water
+ * mark. The pages are good until `memory` is read into again. Throws
+ * SNAPSHOT_STRUCTURE when a header is not sound.
  */
 export async function readPages(
   bolt: BoltFile,
   ids: readonly number[],
-  memory: Windows,
+  memory: PageMemory,
 ): Promise<Page[]> {
-  const { file, meta } = bolt;
+  const { meta } = bolt;
   const runs = runsOver(ids, meta.pageSize);
-  const pieces = await memory.read(
+  const pieces = await memory.near.read(
     runs.map(({ first, pages }) => ({
       offset: first * meta.pageSize,
       length: pages * meta.pageSize,
@@ -50,13 +66,20 @@ export async function readPages(
     view: viewOf(piece),
   }));
   const found: Page[] = [];
+  let large = 0;
   for (const id of ids) {
     const window = windows.findLast(({ first }) => first <= id);
     if (window === undefined) throw new TypeError(`page ${id} was not read`);
     const page = parsePage(window, id, meta);
-    found.push(page.end <= page.view.byteLength ? page : await readWhole(file, page));
+    if (isLarge(page)) large += page.end - page.start;
+    if (large > WHOLE_BUDGET && found.length > 0) break;
+    found.push(page);
   }
-  return found;
+  return large === 0 ? found : readWhole(found, memory.whole);
+}
+
+function isLarge(page: Page): boolean {
+  return page.end > page.view.byteLength;
 }
 
 /** The runs of pages to read for these ids, in rising order. */
@@ -102,9 +125,16 @@ function parsePage(window: Window, id: number, meta: BoltMeta): Page {
   };
 }
 
-/** The same page from a read of its own: its overflow goes beyond the window. */
-async function readWhole(file: RandomAccess, page: Page): Promise<Page> {
-  const length = page.end - page.start;
-  const view = viewOf(await file.read(page.fileOffset, length));
-  return { ...page, view, start: 0, end: length };
+/** The same pages, those with overflow beyond their window from a read of their own. */
+async function readWhole(pages: readonly Page[], memory: Windows): Promise<Page[]> {
+  const large = pages.filter(isLarge);
+  const pieces = await memory.read(
+    large.map(({ fileOffset, start, end }) => ({ offset: fileOffset, length: end - start })),
+  );
+  const whole = new Map(large.map(({ id }, index) => [id, pieces[index]]));
+  return pages.map((page) => {
+    const piece = whole.get(page.id);
+    if (piece === undefined) return page;
+    return { ...page, view: viewOf(piece), start: 0, end: piece.byteLength };
+  });
 }

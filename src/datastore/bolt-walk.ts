@@ -2,10 +2,9 @@
 import type { BoltFile } from "./bolt-meta.ts";
 import { branchChild, checkPage, endsAbove, ownPage, startsBelow } from "./bolt-page.ts";
 import type { Page } from "./bolt-page.ts";
-import { GROUP, readPages } from "./bolt-read.ts";
+import { GROUP, PageMemory, readPages } from "./bolt-read.ts";
 import { structureError } from "./damage.ts";
 import type { PageLedger } from "./page-ledger.ts";
-import { Windows } from "./windows.ts";
 
 /** A tree of 2^64 keys at two a page is no deeper. */
 const DEEPEST = 64;
@@ -28,7 +27,7 @@ interface Branch {
 }
 
 interface LevelOptions extends WalkOptions {
-  readonly memory: Windows;
+  readonly memory: PageMemory;
   readonly depth: number;
 }
 
@@ -47,7 +46,7 @@ export function leafGroups(
   root: number,
   options: WalkOptions,
 ): AsyncGenerator<readonly Page[]> {
-  return below(bolt, { root }, { ...options, memory: new Windows(bolt.file), depth: 0 });
+  return below(bolt, { root }, { ...options, memory: new PageMemory(bolt.file), depth: 0 });
 }
 
 async function* below(
@@ -58,10 +57,11 @@ async function* below(
   const { ledger, memory, signal, descending = false, depth } = options;
   if (depth > DEEPEST) throw structureError(`its tree is deeper than ${DEEPEST} pages`);
   const count = "root" in level ? 1 : level.parent.count;
-  for (let from = 0; from < count; from += GROUP) {
+  for (let from = 0; from < count;) {
     signal?.throwIfAborted();
     const indexes = groupOf(from, { count, descending });
     const pages = await checkedPages(bolt, level, { indexes, ledger, memory });
+    from += pages.length;
     let leaves: Page[] = [];
     for (const [at, page] of pages.entries()) {
       if (page.leaf) {
@@ -113,7 +113,7 @@ function checkBounds(page: Page, { parent, next }: Branch, index: number): void 
 interface Group {
   readonly indexes: readonly number[];
   readonly ledger: PageLedger;
-  readonly memory: Windows;
+  readonly memory: PageMemory;
 }
 
 async function checkedPages(

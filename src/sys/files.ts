@@ -14,7 +14,7 @@ export interface RandomAccess {
 export interface OpenFile extends RandomAccess, AsyncDisposable {
   /** Fills `target` from `offset`, without allocating; throws a RangeError when the file ends before. */
   readInto(target: Uint8Array, offset: number): Promise<void>;
-  /** A fresh stream over the whole file, in pieces of `chunkSize` bytes (default 1 MiB). */
+  /** A fresh stream over the whole file, in pieces of `chunkSize` bytes (default 256 KiB). */
   stream(chunkSize?: number): ReadableStream<Uint8Array>;
 }
 
@@ -100,7 +100,7 @@ export async function openFile(path: string): Promise<OpenFile> {
       await readInto(buffer, offset);
       return buffer;
     },
-    stream: (chunkSize = 1024 * 1024) => {
+    stream: (chunkSize = 256 * 1024) => {
       let offset = 0;
       return new ReadableStream<Uint8Array>(
         {
@@ -120,7 +120,7 @@ export async function openFile(path: string): Promise<OpenFile> {
 }
 
 /** A stream over a file that opens it at the first read and closes it at the end, so that few files are open at once. */
-export function lazyFileStream(path: string, chunkSize = 1024 * 1024): ReadableStream<Uint8Array> {
+export function lazyFileStream(path: string, chunkSize = 256 * 1024): ReadableStream<Uint8Array> {
   let file: OpenFile | undefined;
   let offset = 0;
   const close = async (): Promise<void> => {
