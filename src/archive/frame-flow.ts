@@ -44,6 +44,8 @@ class JobWindow {
   #failure: { readonly reason: unknown } | undefined;
   #filling: Promise<void> | undefined;
   #finished = false;
+  /** Tells the one waiting reader that a job was started or that there are no more. */
+  #wake: () => void = () => undefined;
 
   constructor(source: JobSource, inFlight: number) {
     this.#source = source;
@@ -58,8 +60,9 @@ class JobWindow {
       this.#fill();
       const head = this.#started[0];
       if (head !== undefined) await this.#receive(head);
-      else if (this.#filling !== undefined) await this.#filling;
-      else if (this.#finished) return undefined;
+      else if (this.#finished && this.#filling === undefined) return undefined;
+      // Not for the whole window: a slow input must not hold back what is done.
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
@@ -90,6 +93,7 @@ class JobWindow {
     if (this.#filling !== undefined || this.#finished) return;
     this.#filling = this.#startJobs().finally(() => {
       this.#filling = undefined;
+      this.#wake();
     });
   }
 
@@ -111,6 +115,7 @@ class JobWindow {
     // Awaited in its turn; without this a job failing early would count as an unhandled rejection.
     result.catch(() => undefined);
     this.#started.push(result);
+    this.#wake();
   }
 }
 

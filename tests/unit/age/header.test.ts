@@ -163,6 +163,11 @@ describe("decryptStream()", () => {
     }
   });
 
+  test("refuses a header that names no recipient", async () => {
+    const error = await openingError(await new Encrypter().encrypt(noise(10)));
+    expect(error.message).toContain("names no recipient");
+  });
+
   test("refuses a header altered anywhere", async () => {
     const file = await encrypted(noise(10), [recipient]);
     const { headerSize } = inspectHeader(file);
