@@ -38,7 +38,7 @@ export async function compile(options: CompileOptions): Promise<void> {
       "--minify-whitespace",
       "--minify-syntax",
       "--sourcemap=inline",
-      // Parsed at build time: every start takes a third (48 ms to 17 ms), for 4 MB.
+      // Parsed at build time: a start takes 17 ms instead of 48 (Bun itself: 10), for 4 MB.
       "--bytecode",
       "--format=esm",
       `--define=RAILIANCE_COMMIT=${JSON.stringify(options.commit)}`,

@@ -3,13 +3,9 @@ import { EXIT } from "./errors.ts";
 import { realHost } from "./sys/real-host.ts";
 import { abortOnSignals } from "./sys/signals.ts";
 import { realTerminal } from "./sys/terminal.ts";
+import { VERSION_LINE } from "./version.ts";
 
-async function main(): Promise<number> {
-  // Loaded here, so that --version answers before the program is.
-  const [{ COMMANDS }, { runProgram }] = await Promise.all([
-    import("./cli/root.ts"),
-    import("./cli/run.ts"),
-  ]);
+async function main(argv: readonly string[]): Promise<number> {
   // Nothing of a cluster is for other eyes, whatever the caller's umask.
   process.umask(0o077);
   const signal = abortOnSignals();
@@ -20,13 +16,20 @@ async function main(): Promise<number> {
     if (interrupts > 1) process.exit(EXIT.interrupted);
   });
   const host = realHost(signal);
-  return runProgram(process.argv.slice(2), {
+  const terminal = await realTerminal(host.env, signal);
+  // Answered before the rest is loaded, which takes as long again.
+  if (argv[0] === "--version") {
+    await terminal.out(VERSION_LINE);
+    return EXIT.ok;
+  }
+  const { COMMANDS } = await import("./cli/root.ts");
+  const { runProgram } = await import("./cli/run.ts");
+  return runProgram(argv, {
     host,
-    terminal: await realTerminal(host.env, signal),
+    terminal,
     workingDirectory: process.cwd(),
     commands: COMMANDS,
   });
 }
 
-if (process.argv[2] === "--version") { process.stdout.write(`railiance\n`); process.exit(0); }
-process.exit(await main());
+process.exit(await main(process.argv.slice(2)));

@@ -13,3 +13,6 @@ export const COMMIT: string | undefined =
 
 /** `0.1.0 (3fa9c1e)`. */
 export const FULL_VERSION: string = COMMIT === undefined ? VERSION : `${VERSION} (${COMMIT})`;
+
+/** What `--version` prints. */
+export const VERSION_LINE = `${PROGRAM} ${FULL_VERSION}\n`;

@@ -23,7 +23,15 @@ export const STEPS = [
 ] as const;
 export type StepName = (typeof STEPS)[number];
 
-const move = v.object({ from: v.string(), to: v.string() });
+const move = v.object({
+  from: v.string(),
+  /** Where what was there is kept. */
+  to: v.string(),
+  /** Where going back puts what the restore made there. */
+  undone: v.string(),
+  /** Whether there was anything. */
+  had: v.boolean(),
+});
 const file = v.object({
   /** In the staged archive. */
   entry: v.string(),
@@ -46,6 +54,8 @@ const planSchema = v.object({
   moves: v.array(move),
   files: v.array(file),
   wasRunning: v.boolean(),
+  /** It ran and was ready. */
+  wasReady: v.boolean(),
   hadUnit: v.boolean(),
   keep: v.boolean(),
 });
@@ -60,20 +70,25 @@ const lineSchema = v.variant("type", [
   v.object({ type: v.literal("begin"), step: v.picklist(STEPS), at: v.string() }),
   v.object({ type: v.literal("done"), step: v.picklist(STEPS), at: v.string() }),
   v.object({ type: v.literal("rollback"), at: v.string(), reason: v.string() }),
+  v.object({ type: v.literal("kept"), at: v.string(), reason: v.string() }),
 ]);
 
 export interface JournalState {
   readonly plan: RestorePlan;
   readonly done: ReadonlySet<StepName>;
+  readonly begun: ReadonlySet<StepName>;
   /** The step that was begun and not finished. */
   readonly unfinished: StepName | undefined;
   readonly rollingBack: boolean;
+  /** The restored cluster failed the health gate and was kept all the same: a resume accepts it. */
+  readonly kept: boolean;
 }
 
 export interface Journal extends AsyncDisposable {
   begin(step: StepName): Promise<void>;
   done(step: StepName): Promise<void>;
   rollback(reason: string): Promise<void>;
+  kept(reason: string): Promise<void>;
 }
 
 /** Reads the journal of an unfinished restore; undefined when there is none. A last line cut by a power cut is ignored. */
@@ -82,28 +97,29 @@ export async function readJournal(): Promise<JournalState | undefined> {
   if (text === undefined) return undefined;
   const lines = text.split("\n").slice(0, -1).map(parseLine);
   const first = lines[0];
-  if (first?.type !== "plan") {
-    throw new OperatorError(
-      "error",
-      "JOURNAL_DAMAGED",
-      `${JOURNAL} is not a journal of a restore`,
-      {
-        hint: `nothing was changed by that restore: remove the file, then: systemctl start k3s`,
-      },
-    );
-  }
+  if (first?.type !== "plan") throw damaged("does not begin with the plan of a restore");
   const done = new Set<StepName>();
+  const begun = new Set<StepName>();
   let unfinished: StepName | undefined;
-  let rollingBack = false;
   for (const line of lines) {
-    if (line.type === "begin") unfinished = line.step;
+    if (line.type === "begin") {
+      unfinished = line.step;
+      begun.add(line.step);
+    }
     if (line.type === "done") {
       done.add(line.step);
       unfinished = undefined;
     }
-    if (line.type === "rollback") rollingBack = true;
   }
-  return { plan: first.plan, done, unfinished, rollingBack };
+  const has = (type: string): boolean => lines.some((line) => line.type === type);
+  return {
+    plan: first.plan,
+    done,
+    begun,
+    unfinished,
+    rollingBack: has("rollback"),
+    kept: has("kept"),
+  };
 }
 
 /** Begins a journal with its plan, or goes on with the one that is there. */
@@ -121,6 +137,7 @@ export async function openJournal(options: {
     begin: (step) => log.append({ type: "begin", step, at: at() }),
     done: (step) => log.append({ type: "done", step, at: at() }),
     rollback: (reason) => log.append({ type: "rollback", at: at(), reason }),
+    kept: (reason) => log.append({ type: "kept", at: at(), reason }),
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };
 }
@@ -132,7 +149,7 @@ async function dropCutLine(): Promise<void> {
   if (whole !== text) await writeFileAtomic(JOURNAL, whole);
 }
 
-/** Files the journal away: from then on K3s may start again. */
+/** Files the journal away: from then on nothing of the restore is left to do. */
 export async function closeJournal(plan: RestorePlan): Promise<void> {
   await moveDurably(JOURNAL, `${plan.folder}/journal`);
 }
@@ -146,7 +163,12 @@ function parseLine(text: string): v.InferOutput<typeof lineSchema> {
   }
   const result = v.safeParse(lineSchema, value);
   if (result.success) return result.output;
-  throw new OperatorError("error", "JOURNAL_DAMAGED", `${JOURNAL} has a line that is not ours`, {
-    hint: "go by RUNBOOK.md in the archive; the old data is in server/before-… below K3s's data folder",
+  throw damaged("has a line that is not ours");
+}
+
+/** K3s stays held back: whether its data is whole only the journal could tell. */
+function damaged(what: string): OperatorError {
+  return new OperatorError("error", "JOURNAL_DAMAGED", `${JOURNAL} is damaged: it ${what}`, {
+    hint: "K3s is held back while that file is there; what ran before is in server/before-… and server/db/before-… below its data folder: move it back by hand, or follow RUNBOOK.md of the archive, and only then move the file away",
   });
 }

@@ -1,7 +1,9 @@
 /** What a restore will do to this host, before it does any of it. */
+import { OperatorError } from "../errors.ts";
 import { RESTORED_KINDS } from "./runbook.ts";
 import { linkStatOf, readBytesIfPresent, statOf } from "../sys/files.ts";
 import { sha256Hex } from "../sys/hash.ts";
+import { GUARD_FILE } from "../k3s/guard.ts";
 import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
 import { STATE_FOLDER } from "./places.ts";
@@ -10,8 +12,9 @@ import type { Context } from "./context.ts";
 import type { FileChange, Move, RestorePlan } from "./journal.ts";
 
 /** Of `<data-dir>/server`: all that K3s takes for its own state. It is moved aside whole, so that going back is moving back. */
-export const STATE_ITEMS = [
+const STATE_ITEMS = [
   "db/etcd",
+  "db/reset-flag",
   "db/state.db",
   "db/state.db-wal",
   "db/state.db-shm",
@@ -36,6 +39,7 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
   const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
   const id = `${stamp}-${input.manifest.id}`;
   const folder = `${STATE_FOLDER}/restore-${id}`;
+  const state = await serviceState(host);
   return {
     id,
     started: now.toISOString(),
@@ -44,20 +48,68 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     dataDir: input.dataDir,
     moves: await movesOf(input.dataDir, stamp),
     files: await fileChanges(input.manifest, folder),
-    wasRunning: ["active", "activating"].includes(await serviceState(host)),
+    wasRunning: state === "active" || state === "activating",
+    wasReady: state === "active",
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
   };
 }
 
+/** Every item, whether it is there or not: going back has to know what was not. */
 async function movesOf(dataDir: string, stamp: string): Promise<Move[]> {
+  const server = `${dataDir}/server`;
+  const apart = await hasOwnDevice(server);
   const moves: Move[] = [];
   for (const item of STATE_ITEMS) {
-    const from = `${dataDir}/server/${item}`;
-    if ((await linkStatOf(from)) === undefined) continue;
-    moves.push({ from, to: `${dataDir}/server/before-${stamp}/${item.replace("/", "-")}` });
+    const from = `${server}/${item}`;
+    await requireMovable(from);
+    // A rename does not reach another file system; a database often has a disk of its own.
+    const inside = apart && item.startsWith("db/");
+    const [base, name] = inside
+      ? [`${server}/db`, item.slice(3)]
+      : [server, item.replace("/", "-")];
+    moves.push({
+      from,
+      to: `${base}/before-${stamp}/${name}`,
+      undone: `${base}/undone-${stamp}/${name}`,
+      had: (await linkStatOf(from)) !== undefined,
+    });
   }
-  return moves;
+  return withLogs(moves);
+}
+
+/** Log and index of an SQLite database come and go while K3s runs: what is not there now may be after the stop. */
+function withLogs(moves: readonly Move[]): Move[] {
+  const hasDatabase = moves.some(({ from, had }) => had && from.endsWith("/state.db"));
+  return moves.map((one) =>
+    hasDatabase && /\/state\.db-(wal|shm)$/.test(one.from) ? { ...one, had: true } : one,
+  );
+}
+
+/** A mount point cannot be renamed, not by us and not by K3s's own reset (`db/etcd-old-…`). */
+async function requireMovable(path: string): Promise<void> {
+  const [info, parent] = [await linkStatOf(path), await statOf(path.replace(/\/[^/]*$/, ""))];
+  // Files may seem to lie on another device than their folder: overlayfs, for one.
+  if (info?.isDirectory() !== true || parent === undefined || info.dev === parent.dev) return;
+  throw new OperatorError(
+    "precondition",
+    "MOUNT_POINT",
+    `${path} is a mount point of its own, and a restore has to move it aside`,
+    {
+      hint: `nothing was changed; mount that disk at ${path.replace(/\/[^/]*$/, "")} or above instead, with the data in a folder below`,
+    },
+  );
+}
+
+async function hasOwnDevice(server: string): Promise<boolean> {
+  const [whole, db] = [await statOf(server), await statOf(`${server}/db`)];
+  return whole !== undefined && db !== undefined && whole.dev !== db.dev;
+}
+
+/** Folders with what was there before; empty on a new host. */
+export function keptFolders(plan: RestorePlan): string[] {
+  const moved = plan.moves.filter(({ had }) => had);
+  return [...new Set(moved.map(({ to }) => to.slice(0, to.lastIndexOf("/"))))];
 }
 
 /** Only files that differ are touched. */
@@ -66,6 +118,7 @@ async function fileChanges(manifest: Manifest, folder: string): Promise<FileChan
   for (const entry of manifest.entries) {
     if (entry.source === undefined || !RESTORED_KINDS.includes(entry.kind)) continue;
     const target = entry.source;
+    if (target === GUARD_FILE) continue; // of another restore, not finished when the backup was made
     const current = await readBytesIfPresent(target);
     const info = await statOf(target);
     const [mode, uid, gid] = [entry.mode & 0o777, entry.uid ?? 0, entry.gid ?? 0];

@@ -1,19 +1,27 @@
 /** Going back: what ran before the restore runs again. Nothing is deleted; what the restore made is moved aside too. */
-import { closeGuard, openGuard, removeGuard } from "../k3s/guard.ts";
-import { reloadUnits, startService, stopService, waitFor } from "../k3s/service.ts";
+import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
+import { untilReady } from "../k3s/health.ts";
+import { endReset } from "../k3s/reset.ts";
+import {
+  disableService,
+  reloadUnits,
+  requireNoServer,
+  serviceState,
+  startService,
+  stopService,
+} from "../k3s/service.ts";
 import { readSettings } from "../k3s/settings.ts";
+import { readUnit } from "../k3s/unit.ts";
 import { linkStatOf, statOf } from "../sys/files.ts";
-import { UNINTERRUPTED } from "../sys/host.ts";
 import { copyDurably, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { OperatorError } from "../errors.ts";
-import { STATE_ITEMS } from "./restore-plan.ts";
-import { closeJournal } from "./journal.ts";
+import { JOURNAL, closeJournal, readJournal } from "./journal.ts";
+import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
+import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { Context } from "./context.ts";
 import type { Host } from "../sys/host.ts";
-import type { Journal, RestorePlan } from "./journal.ts";
-
-const READY_TIMEOUT = 300_000;
+import type { Journal, Move, RestorePlan } from "./journal.ts";
 
 /**
  * Undoes a restore from whatever step it is at; can itself be cut and run again.
@@ -27,52 +35,60 @@ export async function rollBack(
   const host = uninterrupted(context.host);
   const { plan } = input;
   context.talk({ type: "step", text: "going back to what ran before" });
+  await removeFile(ballastFile(plan)); // room for the next line, and for the files
   await input.journal.rollback(input.reason);
-  await closeGuard();
-  if (plan.hadUnit) await stopService(host);
-  await moveBack(plan, host.now());
+  await removeFolder(`${plan.folder}/archive`); // from here on nobody resumes
+  const touched = (await readJournal())?.begun.has("stop") ?? true;
+  if (touched) await putBack(host, plan);
+  await startAgain(host, plan);
+  await clearTraces(plan);
+  await removeGuard(host);
+  await closeJournal(plan);
+  context.talk({ type: "done", text: stateAfter(plan) });
+}
+
+/** What is so after a rollback, for a sentence. */
+export function stateAfter(plan: RestorePlan): string {
+  if (!plan.wasRunning) return "everything is as it was before";
+  return plan.wasReady
+    ? "what ran before runs again"
+    : "what was there before was started again; it was not ready then either";
+}
+
+async function putBack(host: Host, plan: RestorePlan): Promise<void> {
+  await putGuard(host, JOURNAL);
+  await endReset(host, resetPidFile(plan));
+  // Also when there was no unit: by now there may be the archive's.
+  const hasUnit = (await readUnit()) !== undefined;
+  if (hasUnit) await stopService(host);
+  await requireNoServer(host);
+  for (const move of plan.moves) await moveBack(move);
+  if (hasUnit && !plan.hadUnit) await disableService(host);
   await putFilesBack(plan);
   await reloadUnits(host);
-  if (plan.wasRunning) {
-    await openGuard();
-    await startService(host);
-    await requireReady(host, plan);
-  }
-  await closeJournal(plan);
-  await removeFolder(`${plan.folder}/archive`);
-  await removeGuard(host);
-  context.talk({
-    type: "done",
-    text: plan.wasRunning ? "what ran before runs again" : "everything is as it was before",
-  });
 }
 
 /** What stands where the old data was is moved aside first; a second run finds it moved. */
-async function moveBack(plan: RestorePlan, now: Date): Promise<void> {
-  const stamp = now.toISOString().replace(/[-:]|\.\d+/g, "");
-  const aside = `${plan.dataDir}/server/undone-${stamp}`;
-  const places = new Set(plan.moves.map(({ from }) => from));
-  for (const item of STATE_ITEMS) {
-    const place = `${plan.dataDir}/server/${item}`;
-    const kept = plan.moves.find(({ from }) => from === place)?.to;
-    const wasMoved = kept !== undefined && (await linkStatOf(kept)) !== undefined;
-    // Still the old one when the step "aside" did not get to it.
-    if (places.has(place) && !wasMoved) continue;
-    if ((await linkStatOf(place)) !== undefined) {
-      await moveDurably(place, `${aside}/${item.replace("/", "-")}`);
-    }
-    if (wasMoved && kept !== undefined) await moveDurably(kept, place);
+async function moveBack({ from, to, undone, had }: Move): Promise<void> {
+  const isKept = (await linkStatOf(to)) !== undefined;
+  // Still the old one: the step "aside" did not get to it, or it is back already.
+  if (had && !isKept) return;
+  if ((await linkStatOf(from)) !== undefined) await moveDurably(from, await freePath(undone));
+  if (isKept) await moveDurably(to, from);
+}
+
+async function freePath(path: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const free = number === 1 ? path : `${path}-${number}`;
+    if ((await linkStatOf(free)) === undefined) return free;
   }
 }
 
 async function putFilesBack(plan: RestorePlan): Promise<void> {
   for (const { target, kept } of plan.files) {
     if (kept === null) {
-      if (
-        (await linkStatOf(target)) !== undefined &&
-        (await linkStatOf(`${plan.folder}/archive`)) !== undefined
-      ) {
-        await moveAcross(target, `${plan.folder}/undone${target}`);
+      if ((await linkStatOf(target)) !== undefined) {
+        await moveAcross(target, await freePath(`${plan.folder}/undone${target}`));
       }
       continue;
     }
@@ -88,35 +104,22 @@ async function moveAcross(from: string, to: string): Promise<void> {
   await removeFile(from);
 }
 
-async function requireReady(host: Host, plan: RestorePlan): Promise<void> {
-  const settings = await readSettings({ dataDir: plan.dataDir });
-  const ready = await waitFor(
-    host,
-    async () => {
-      const result = await host.run(
-        [settings.k3s, "kubectl", "get", "--raw=/readyz", "--request-timeout=5s"],
-        { timeout: 15_000 },
-      );
-      return result.exitCode === 0 ? true : undefined;
-    },
-    { timeout: READY_TIMEOUT, interval: 250 },
-  );
-  if (ready === true) return;
+/** K3s may still run, when the restore never came so far as to stop it. */
+async function startAgain(host: Host, plan: RestorePlan): Promise<void> {
+  if (!plan.wasRunning) return;
+  if ((await serviceState(host)) !== "active") {
+    await openGuard(host);
+    await startService(host);
+  }
+  if (!plan.wasReady) return;
+  const problem = await untilReady(host, await readSettings({ dataDir: plan.dataDir }));
+  if (problem === undefined) return;
   throw new OperatorError(
     "error",
     "ROLLBACK_START",
-    "what ran before is back in place, but K3s does not become ready",
+    `what ran before is back in place, but is not ready: ${problem}`,
     {
       hint: "look at: journalctl -u k3s; then once more: railiance-cluster restore --rollback",
     },
   );
-}
-
-/** The same host, deaf to signals: half a rollback is worse than a late exit. */
-function uninterrupted(host: Host): Host {
-  return {
-    ...host,
-    signal: UNINTERRUPTED,
-    run: (command, options) => host.run(command, { signal: UNINTERRUPTED, ...options }),
-  };
 }

@@ -1,10 +1,11 @@
 /** The archive to restore from: chosen, proven to its end, and laid out as plaintext where a reset can use it. */
+import { createHash } from "node:crypto";
 import { parseManifest, serializeManifest } from "../archive/manifest.ts";
 import { TOKEN_ENTRY } from "../assets/token.ts";
 import { bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
 import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
-import { OperatorError } from "../errors.ts";
-import { openFile, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
+import { OperatorError, systemCode } from "../errors.ts";
+import { lazyFileStream, openFile, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
 import { moveDurably } from "../sys/moves.ts";
 import { createStage } from "../sys/stage.ts";
 import { resolveArchive } from "./archives.ts";
@@ -14,6 +15,7 @@ import { STATE_FOLDER } from "./places.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { stagedPath } from "./restore-steps.ts";
+import type { Manifest } from "../archive/manifest.ts";
 import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan } from "./journal.ts";
@@ -81,11 +83,25 @@ export async function stagedInput(
   const bytes = await readBytesIfPresent(stagedPath(plan, "manifest.json"));
   if (bytes === undefined) throw nothingStaged(plan);
   const manifest = parseManifest(bytes);
+  if (known === undefined) await requireStaged(plan, manifest);
   const facts = known ?? (await inspectStaged(context, plan, manifest.datastore.entry));
   const authority =
     facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
   if (authority === undefined) throw nothingStaged(plan);
   return { context, plan, manifest, serverCa: new TextDecoder().decode(authority) };
+}
+
+/** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */
+async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<void> {
+  for (const { path, sha256 } of manifest.entries) {
+    const hash = createHash("sha256");
+    try {
+      for await (const chunk of lazyFileStream(stagedPath(plan, path))) hash.update(chunk);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+    if (hash.digest("hex") !== sha256) throw nothingStaged(plan);
+  }
 }
 
 async function inspectStaged(
@@ -106,7 +122,7 @@ function nothingStaged(plan: RestorePlan): OperatorError {
   return new OperatorError(
     "precondition",
     "STAGE_GONE",
-    `what was unpacked of the archive is gone from ${plan.folder}`,
+    `what was unpacked of the archive is not whole any more in ${plan.folder}`,
     { hint: "go back: railiance-cluster restore --rollback; then begin the restore anew" },
   );
 }

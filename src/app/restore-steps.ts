@@ -3,32 +3,47 @@ import { OperatorError } from "../errors.ts";
 import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
 import { checkHealth } from "../k3s/health.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
-import { runReset } from "../k3s/reset.ts";
-import { enableService, reloadUnits, startService, stopService } from "../k3s/service.ts";
+import { endReset, runReset } from "../k3s/reset.ts";
+import {
+  enableService,
+  reloadUnits,
+  requireNoServer,
+  startService,
+  stopService,
+} from "../k3s/service.ts";
 import { readSettings } from "../k3s/settings.ts";
-import { linkStatOf, statOf } from "../sys/files.ts";
-import { copyDurably, moveDurably, placeFile } from "../sys/moves.ts";
-import { removeFolder } from "../sys/remove.ts";
+import { linkStatOf } from "../sys/files.ts";
+import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
+import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
+import { keptFolders } from "./restore-plan.ts";
+import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
 import { namesAgentToken } from "./runbook.ts";
+import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { HealthReport } from "../k3s/health.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan, StepName } from "./journal.ts";
 
-export interface StepInput {
+export interface HostInput {
   readonly context: Context;
   readonly plan: RestorePlan;
+}
+
+export interface StepInput extends HostInput {
   readonly manifest: Manifest;
   /** PEM of the server CA in the bootstrap data: the restored one must be the same. */
   readonly serverCa: string;
 }
 
-export interface Step {
+export interface Step<Input = StepInput> {
   readonly name: StepName;
   readonly doing: string;
-  run(input: StepInput): Promise<string>;
+  run(input: Input): Promise<string>;
 }
+
+const START: Step<HostInput> = { name: "start", doing: "starting K3s", run: start };
+const FINISH: Step<HostInput> = { name: "finish", doing: "finishing", run: finish };
 
 export const RESTORE_STEPS: readonly Step[] = [
   { name: "guard", doing: "holding K3s back", run: guard },
@@ -36,41 +51,46 @@ export const RESTORE_STEPS: readonly Step[] = [
   { name: "aside", doing: "moving today's data aside", run: moveAside },
   { name: "files", doing: "putting files back", run: putFiles },
   { name: "reset", doing: "restoring the database", run: reset },
-  { name: "start", doing: "starting K3s", run: start },
+  START,
   { name: "check", doing: "checking the restored cluster", run: check },
-  { name: "finish", doing: "finishing", run: finish },
+  FINISH,
 ];
+
+/** What is left to do once the restored cluster was checked, or kept as it is; needs nothing of the archive. */
+export const ACCEPT_STEPS: readonly Step<HostInput>[] = [START, FINISH];
 
 /** The staged plaintext of the archive. */
 export function stagedPath(plan: RestorePlan, entry: string): string {
   return `${plan.folder}/archive/${entry}`;
 }
 
-async function guard({ context }: StepInput): Promise<string> {
+async function guard({ context }: HostInput): Promise<string> {
   await putGuard(context.host, JOURNAL);
   return "K3s is held back until the restore has ended";
 }
 
-async function stop({ context, plan }: StepInput): Promise<string> {
+async function stop({ context, plan }: HostInput): Promise<string> {
+  if (plan.hadUnit) await stopService(context.host);
+  await requireNoServer(context.host);
   if (!plan.hadUnit) return "K3s was not installed as a service";
-  await stopService(context.host);
   return plan.wasRunning ? "K3s stopped" : "K3s was not running";
 }
 
-async function moveAside({ plan }: StepInput): Promise<string> {
-  for (const { from, to } of plan.moves) {
-    if ((await linkStatOf(from)) === undefined) continue; // moved before a cut
+async function moveAside({ plan }: HostInput): Promise<string> {
+  for (const { from, to, undone, had } of plan.moves) {
+    if (!had || (await linkStatOf(from)) === undefined) continue; // moved before a cut
+    // Made while there is room: going back has to work on a full disk too.
+    await makeFolders(undone.slice(0, undone.lastIndexOf("/")), 0o700);
     await moveDurably(from, to);
   }
-  const [first] = plan.moves;
-  if (first === undefined) return "no data was there";
-  return `today's data kept in ${first.to.slice(0, first.to.lastIndexOf("/"))}`;
+  const kept = keptFolders(plan);
+  return kept.length === 0 ? "no data was there" : `today's data kept in ${kept.join(" and ")}`;
 }
 
 async function putFiles({ context, plan }: StepInput): Promise<string> {
   for (const file of plan.files) {
     // After a cut the kept copy is already the old one: never overwrite it with the new.
-    if (file.kept !== null && (await statOf(file.kept)) === undefined) {
+    if (file.kept !== null && (await linkStatOf(file.kept)) === undefined) {
       await copyDurably(file.target, file.kept);
     }
     await placeFile(stagedPath(plan, file.entry), file.target, file);
@@ -83,7 +103,9 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
 }
 
 async function reset({ context, plan, manifest }: StepInput): Promise<string> {
-  await clearTorso(plan);
+  await endReset(context.host, resetPidFile(plan));
+  await requireNoServer(context.host);
+  await clearTorso(plan, context.host.now());
   // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).
   await placeFile(stagedPath(plan, TOKEN_ENTRY), `${plan.dataDir}/server/token`, {
     mode: 0o600,
@@ -95,6 +117,7 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
   await runReset(context.host, settings, {
     snapshot: stagedPath(plan, manifest.datastore.entry),
     tokenFile: stagedPath(plan, TOKEN_ENTRY),
+    pidFile: resetPidFile(plan),
     ...(hasAgentToken && !namesAgentToken(settings)
       ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
       : {}),
@@ -103,17 +126,16 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
 }
 
 /** A reset that was cut leaves parts of a database; they are moved aside, not built upon. */
-async function clearTorso(plan: RestorePlan): Promise<void> {
-  for (const item of ["db/etcd", "tls", "cred"]) {
-    const path = `${plan.dataDir}/server/${item}`;
-    if ((await linkStatOf(path)) === undefined) continue;
-    const stamp = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-    await moveDurably(path, `${plan.dataDir}/server/unfinished-${stamp}/${item.replace("/", "-")}`);
+async function clearTorso(plan: RestorePlan, now: Date): Promise<void> {
+  const stamp = now.toISOString().replace(/[-:.]/g, "");
+  for (const { from, undone } of plan.moves) {
+    if (!/\/(etcd|tls|cred)$/.test(from) || (await linkStatOf(from)) === undefined) continue;
+    await moveDurably(from, undone.replace("/undone-", `/unfinished-${stamp}-`));
   }
 }
 
-async function start({ context }: StepInput): Promise<string> {
-  await openGuard();
+async function start({ context }: HostInput): Promise<string> {
+  await openGuard(context.host);
   await startService(context.host);
   return "K3s is starting";
 }
@@ -124,6 +146,7 @@ async function check(input: StepInput): Promise<string> {
   const report: HealthReport = await checkHealth(context.host, {
     settings,
     since: new Date(plan.started),
+    taken: new Date(manifest.created),
     revision: manifest.datastore.revision,
     nodeName: manifest.host.nodeName,
     serverCa: input.serverCa,
@@ -146,9 +169,12 @@ async function check(input: StepInput): Promise<string> {
   return report.checks.map(({ detail }) => detail).join(", ");
 }
 
-async function finish({ context, plan }: StepInput): Promise<string> {
-  await closeJournal(plan);
+/** The journal goes last, so that a cut leaves a restore that `--resume` knows how to finish; and no signal stops it half-way. */
+async function finish({ context, plan }: HostInput): Promise<string> {
   await removeFolder(`${plan.folder}/archive`);
-  await removeGuard(context.host);
+  await removeFile(ballastFile(plan));
+  await clearTraces(plan);
+  await removeGuard(uninterrupted(context.host));
+  await closeJournal(plan);
   return "K3s is free again";
 }

@@ -1,4 +1,5 @@
 /** The plan of a restore in sentences. */
+import { keptFolders } from "./restore-plan.ts";
 import { spanText } from "./words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { RestorePlan } from "./journal.ts";
@@ -6,15 +7,15 @@ import type { RestorePlan } from "./journal.ts";
 /** What will happen, a line each. */
 export function describePlan(plan: RestorePlan, manifest: Manifest, now: Date): string[] {
   const age = spanText(now.getTime() - new Date(manifest.created).getTime());
-  const [first] = plan.moves;
+  const kept = keptFolders(plan);
   const members = manifest.datastore.members.length;
   return [
     `archive        ${plan.archive}`,
     `state of       ${manifest.created} (${age} ago), revision ${manifest.datastore.revision}, ${manifest.datastore.keys} keys, ${manifest.helm.length} helm releases`,
     `cluster        ${manifest.cluster.name} (CA ${manifest.cluster.id.slice(0, 8)}), server ${manifest.host.nodeName}, K3s ${manifest.k3s.version}, ${members} member${members === 1 ? "" : "s"}`,
-    first === undefined
+    kept.length === 0
       ? "data           none here yet"
-      : `data           today's is kept in ${first.to.slice(0, first.to.lastIndexOf("/"))}`,
+      : `data           today's is kept in ${kept.join(" and ")}`,
     plan.files.length === 0
       ? "files          all as in the archive already"
       : `files          ${plan.files.length} put back: ${plan.files.map(({ target, kept }) => (kept === null ? `${target} (new)` : target)).join(", ")}`,

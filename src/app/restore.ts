@@ -1,19 +1,23 @@
 /** `restore`: prove, plan, ask, journal, act, check; undo on failure. */
 import { LOCK_FILE } from "./places.ts";
 import { OperatorError, messageOf } from "../errors.ts";
+import { removeFile, removeFolder } from "../sys/remove.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
 import { requireRoot } from "./preflight.ts";
 import { takeLock } from "../sys/lock.ts";
 import { JOURNAL, openJournal, readJournal } from "./journal.ts";
-import { RESTORE_STEPS } from "./restore-steps.ts";
+import { ACCEPT_STEPS, RESTORE_STEPS } from "./restore-steps.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
-import { planRestore } from "./restore-plan.ts";
-import { rollBack } from "./restore-rollback.ts";
+import { keptFolders, planRestore } from "./restore-plan.ts";
+import { rollBack, stateAfter } from "./restore-rollback.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
+import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
-import type { Journal, JournalState, RestorePlan } from "./journal.ts";
-import type { StepInput } from "./restore-steps.ts";
+import type { Journal, JournalState, RestorePlan, StepName } from "./journal.ts";
+import type { RestoreStage } from "./restore-stage.ts";
+import type { HostInput, Step, StepInput } from "./restore-steps.ts";
 
 export interface RestoreOptions {
   /** Path, name or id; undefined means the newest. */
@@ -76,33 +80,65 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings };
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
-  await stage.keepAs(plan.folder);
-  await using journal = await openJournal({ plan, now: () => context.host.now() });
-  const input = await stagedInput(context, plan, stage.proof.snapshot);
-  const steps = await act(context, { input, journal, done: new Set() });
+  const { input, journal: opened } = await begin(context, plan, stage);
+  await using journal = opened;
+  const steps = await act(context, { plan, journal, steps: stepsFor(RESTORE_STEPS, input) });
   return { ...result, outcome: "restored", steps };
 }
 
+/** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
+async function begin(
+  context: Context,
+  plan: RestorePlan,
+  stage: RestoreStage,
+): Promise<{ readonly input: StepInput; readonly journal: Journal }> {
+  context.host.signal.throwIfAborted();
+  try {
+    await stage.keepAs(plan.folder);
+    const input = await stagedInput(context, plan, stage.proof.snapshot);
+    await writeBallast(plan);
+    return { input, journal: await openJournal({ plan, now: () => context.host.now() }) };
+  } catch (error) {
+    await removeFile(JOURNAL);
+    await removeFolder(plan.folder);
+    throw explainWriteError(error, plan.folder);
+  }
+}
+
+interface BoundStep {
+  readonly name: StepName;
+  readonly doing: string;
+  run(): Promise<string>;
+}
+
 interface Action {
-  readonly input: StepInput;
+  readonly plan: RestorePlan;
   readonly journal: Journal;
-  readonly done: ReadonlySet<string>;
+  readonly steps: readonly BoundStep[];
+}
+
+function stepsFor<Input extends HostInput>(steps: readonly Step<Input>[], input: Input) {
+  return steps.map((step) => ({
+    name: step.name,
+    doing: step.doing,
+    run: () => step.run(input),
+  }));
 }
 
 async function act(context: Context, action: Action): Promise<RestoreResult["steps"]> {
-  const { journal, input } = action;
+  const { journal } = action;
   const steps: { name: string; detail: string; milliseconds: number }[] = [];
   let current = "";
   try {
-    for (const step of RESTORE_STEPS) {
-      if (action.done.has(step.name)) continue;
+    for (const step of action.steps) {
       current = step.doing;
       context.host.signal.throwIfAborted();
       context.talk({ type: "step", text: step.doing });
       await journal.begin(step.name);
       const started = context.host.monotonic();
-      const detail = await step.run(input);
-      await journal.done(step.name);
+      const detail = await step.run();
+      // The last step has filed the journal away.
+      if (step.name !== "finish") await journal.done(step.name);
       context.talk({ type: "done", text: detail });
       steps.push({
         name: step.name,
@@ -121,41 +157,57 @@ async function undo(
   context: Context,
   failed: Action & { readonly error: unknown; readonly current: string },
 ): Promise<unknown> {
-  const { error, input, journal, current } = failed;
+  const { plan, journal, current } = failed;
+  const error = explainWriteError(failed.error, `${plan.dataDir} or the disk of its configuration`);
   const known = error instanceof OperatorError ? error : undefined;
-  const sentence = `the restore failed while ${current}: ${messageOf(error)}`;
-  if (input.plan.keep && known?.code === "HEALTH") {
+  const sentence = whatFailed(context, known ?? error, current);
+  if (plan.keep && known?.code === "HEALTH") {
+    await journal.kept(sentence);
+    await removeFolder(`${plan.folder}/archive`);
     return new OperatorError("error", "HEALTH_KEPT", `${sentence}; it was kept as asked`, {
-      hint: "go back: railiance-cluster restore --rollback; accept it: railiance-cluster restore --resume",
+      hint: "K3s runs, and is held back after the next boot; accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback",
       cause: error,
     });
   }
   context.talk({ type: "warning", code: known?.code ?? "RESTORE_FAILED", message: sentence });
   try {
-    await rollBack(context, { plan: input.plan, journal, reason: sentence });
+    await rollBack(context, { plan, journal, reason: sentence });
   } catch (second) {
     return new OperatorError(
       "error",
       "ROLLBACK_FAILED",
       `${sentence}; going back failed too: ${messageOf(second)}`,
       {
-        hint: "K3s is held back; once more: railiance-cluster restore --rollback",
+        hint: goingBackAgain(second),
         cause: second,
       },
     );
   }
-  const after = input.plan.wasRunning
-    ? "what ran before runs again"
-    : "everything is as it was before";
   return new OperatorError(
     known?.exit ?? "error",
     known?.code ?? "RESTORE_FAILED",
-    `${sentence}; ${after}`,
+    `${sentence}; ${stateAfter(plan)}`,
     {
       ...(known?.hint === undefined ? {} : { hint: known.hint }),
       cause: error,
     },
   );
+}
+
+function whatFailed(context: Context, error: unknown, current: string): string {
+  const reason: unknown = context.host.signal.reason;
+  if (context.host.signal.aborted && error === reason && error instanceof OperatorError) {
+    return `the restore was ${/^stopped by \w+/.exec(error.message)?.[0] ?? "stopped"} while ${current}`;
+  }
+  return `the restore failed while ${current}: ${messageOf(error)}`;
+}
+
+function goingBackAgain(error: unknown): string {
+  const first = error instanceof OperatorError ? error.hint : undefined;
+  const again = "K3s is held back; once more: railiance-cluster restore --rollback";
+  return first === undefined || first.includes("--rollback")
+    ? (first ?? again)
+    : `${first}; ${again}`;
 }
 
 /** `--resume` and `--rollback` after a kill or a power cut. */
@@ -186,13 +238,25 @@ async function goOn(
       hint: "finish that: railiance-cluster restore --rollback",
     });
   }
+  const steps = await stepsLeft(context, unfinished);
+  return { ...result, outcome: "restored", steps: await act(context, { plan, journal, steps }) };
+}
+
+/** A guard may have been taken off and K3s stopped since, also by a reboot: those steps are taken again. */
+async function stepsLeft(context: Context, state: JournalState): Promise<BoundStep[]> {
+  const { plan, done } = state;
+  if (state.kept) {
+    context.talk({
+      type: "note",
+      text: "accepting the cluster that failed its check, as it is",
+    });
+  }
+  if (state.kept || done.has("check")) return stepsFor(ACCEPT_STEPS, { context, plan });
   const input = await stagedInput(context, plan);
-  const done = new Set(unfinished.done);
-  // A start is no state that lasts over a reboot, and K3s may have been stopped since.
-  for (const step of ["guard", "start", "check"] as const) done.delete(step);
-  if (unfinished.done.has("reset")) done.add("stop");
-  else done.delete("stop");
-  return { ...result, outcome: "restored", steps: await act(context, { input, journal, done }) };
+  const again = ["guard", "start", "check", "finish"];
+  if (!done.has("reset")) again.push("stop");
+  const left = RESTORE_STEPS.filter(({ name }) => again.includes(name) || !done.has(name));
+  return stepsFor(left, input);
 }
 
 async function consent(
@@ -212,20 +276,22 @@ async function consent(
   if (answer.trim() !== options.clusterName) throw refuse("the restore was not confirmed");
 }
 
-function inTheWay({ unfinished, plan }: JournalState): OperatorError {
+function inTheWay({ unfinished, plan, begun, kept, rollingBack }: JournalState): OperatorError {
   const at = unfinished === undefined ? "between two steps" : `at the step "${unfinished}"`;
-  return new OperatorError(
-    "refused",
-    "RESTORE_UNFINISHED",
-    `a restore of ${plan.archive} stopped ${at}; K3s is held back on purpose: started now it would come up empty`,
-    {
-      hint: `go on: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback (${JOURNAL})`,
-    },
-  );
+  const held = begun.has("aside")
+    ? "; K3s is held back on purpose: started now it may come up empty"
+    : "";
+  const what = kept
+    ? `a restore of ${plan.archive} failed its check and was kept; it is neither accepted nor undone`
+    : `a restore of ${plan.archive} stopped ${rollingBack ? "on its way back" : at}${held}`;
+  const hint = rollingBack
+    ? "finish going back: railiance-cluster restore --rollback"
+    : "go on: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback";
+  return new OperatorError("refused", "RESTORE_UNFINISHED", what, { hint: `${hint} (${JOURNAL})` });
 }
 
 function keptPlaces(plan: RestorePlan): string[] {
-  const places = new Set(plan.moves.map(({ to }) => to.slice(0, to.lastIndexOf("/"))));
-  if (plan.files.some(({ kept }) => kept !== null)) places.add(`${plan.folder}/before`);
-  return [...places];
+  const places = keptFolders(plan);
+  if (plan.files.some(({ kept }) => kept !== null)) places.push(`${plan.folder}/before`);
+  return places;
 }

@@ -1,6 +1,7 @@
 /** The archive on its way to the disk: written under a temp name, synced, read back, named. */
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
+import { release } from "../buffers.ts";
 import { openArchive } from "../archive/reader.ts";
 import { sidecarOf, sidecarPath } from "../archive/sidecar.ts";
 import { archiveStream } from "../archive/writer.ts";
@@ -92,6 +93,7 @@ async function encryptInto(
         hash.update(chunk);
         bytes += chunk.length;
         await file.write(chunk);
+        release([chunk]);
       },
     }),
     { signal: host.signal },
@@ -129,7 +131,7 @@ async function readBack(
   const archive = await openArchive(source, parts.identities);
   for await (const { body } of archive.entries()) {
     host.signal.throwIfAborted();
-    for await (const _chunk of body); // hashed on the way by the reader
+    for await (const chunk of body) release([chunk]); // hashed on the way by the reader
   }
   await archive.finish();
   if (archive.manifest.id !== parts.manifest.id) throw differs(file.path);

@@ -10,7 +10,8 @@ import type { Cipher, KeyedCipher } from "./cipher.ts";
 import { orderedStream } from "./frame-flow.ts";
 import type { JobResult, JobSource } from "./frame-flow.ts";
 import type { PieceReader } from "./frame-pieces.ts";
-import { BufferPool, joinBytes, release } from "./frame-pieces.ts";
+import { release } from "../buffers.ts";
+import { BufferPool, joinBytes } from "./frame-pieces.ts";
 
 export const CHUNK_SIZE = 64 * 1024;
 export const SEALED_CHUNK_SIZE = CHUNK_SIZE + TAG_SIZE;

@@ -1,4 +1,5 @@
 /** Reading a byte stream in pieces of one's own choosing, and keeping its memory in hand. */
+import { release } from "../buffers.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -106,16 +107,4 @@ export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
     offset += piece.length;
   }
   return joined;
-}
-
-/**
- * Frees the memory of buffers that nobody else holds, now rather than at some
- * garbage collection: Bun lets over 100 MB of dead buffers pile up otherwise.
- */
-export function release(pieces: readonly Uint8Array[]): void {
-  for (const { buffer, byteLength } of pieces) {
-    // A view of a part does not own its buffer (node:crypto cuts small results from a shared pool).
-    const whole = byteLength > 0 && buffer.byteLength === byteLength;
-    if (whole && buffer instanceof ArrayBuffer) buffer.transfer(0);
-  }
 }

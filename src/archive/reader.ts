@@ -64,7 +64,7 @@ export async function openArchive(
   options: ReadOptions = {},
 ): Promise<OpenArchive> {
   const plain = await decryptStream(input, identities);
-  return openArchiveTar(plain.pipeThrough(decompressFrames()), options);
+  return openArchiveTar(plain.pipeThrough(decompressFrames({ ownsInput: true })), options);
 }
 
 /** Reads only the head and lets go of the input: what it says is authentic, but the rest is unseen. */

@@ -37,7 +37,8 @@ export interface ArchiveOptions extends ArchiveContent {
  * `encryptStream` for the recipients.
  */
 export async function archiveStream(options: ArchiveOptions): Promise<ReadableStream<Uint8Array>> {
-  const encrypt = await encryptStream(options.recipients);
+  // Nobody else holds the frames, so their memory is given back at once: Bun collects it late.
+  const encrypt = await encryptStream(options.recipients, { ownsInput: true });
   return archiveTar(options).pipeThrough(compressFrames(options.compression)).pipeThrough(encrypt);
 }
 

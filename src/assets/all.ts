@@ -7,6 +7,7 @@ import { kubeconfigAsset, nodePasswordAsset } from "./node.ts";
 import { snapshotAsset } from "./snapshot.ts";
 import { tokenAsset } from "./token.ts";
 import { unitAsset } from "./unit.ts";
+import { collectGarbage } from "../sys/memory.ts";
 import type { Asset } from "./asset.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { SnapshotOnDisk } from "./snapshot.ts";
@@ -24,7 +25,7 @@ export function allAssets(from: {
     manifestsAsset(settings),
     nodePasswordAsset(),
     kubeconfigAsset(settings),
-    helmReleasesAsset(),
+    helmReleasesAsset({ releaseMemory: collectGarbage }),
     helmChartsAsset(),
   ];
 }

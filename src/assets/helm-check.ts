@@ -81,6 +81,8 @@ function runHelm(source: AssetSource, timeout: number): Promise<RunResult> {
       HELM_CACHE_HOME: NOWHERE,
       HELM_CONFIG_HOME: NOWHERE,
       HELM_DATA_HOME: NOWHERE,
+      // A soft limit: with 500 releases of 30 KB helm takes 150 instead of 200 MB (measured, v4.3.1).
+      GOMEMLIMIT: "96MiB",
     },
     timeout,
   });

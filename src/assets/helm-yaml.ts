@@ -1,8 +1,8 @@
 /** YAML that helm, kubectl and a person read alike. */
 import { Document, Scalar, visit } from "yaml";
 
-/** Words that YAML 1.1, which helm and kubectl still read, takes for something else than text. */
-const AMBIGUOUS = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/iu;
+/** Words that YAML 1.1, which helm and kubectl still read, takes for something else than text (`E0`: some readers' float). */
+const AMBIGUOUS = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf|e-?[0-9]+)$/iu;
 /** Text that needs no quotes in any YAML: begins with a letter, no punctuation with a meaning. */
 const PLAIN = /^[A-Za-z](?:[A-Za-z0-9_./ -]*[A-Za-z0-9_./-])?$/u;
 /** Characters that YAML forbids or reads as a line break, or that nobody sees. */

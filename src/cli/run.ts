@@ -1,7 +1,7 @@
 /** One run: command line in, exit code out, with everything a run has to leave behind on the way. */
 import { EXIT, messageOf } from "../errors.ts";
 import { RESULT_DIR, writeResultFile } from "../sys/result-file.ts";
-import { FULL_VERSION, PROGRAM } from "../version.ts";
+import { VERSION_LINE } from "../version.ts";
 import { parseInput } from "./argv.ts";
 import { envelope } from "./envelope.ts";
 import { escapeControl } from "./escape.ts";
@@ -78,7 +78,7 @@ class Run {
     const style = this.#styleOf(terminal.stdoutIsTerminal);
     switch (asked.kind) {
       case "version":
-        await terminal.out(`${PROGRAM} ${FULL_VERSION}\n`);
+        await terminal.out(VERSION_LINE);
         return "ok";
       case "help":
         await terminal.out(

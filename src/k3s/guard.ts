@@ -2,49 +2,57 @@
  * Holds K3s back while a restore is half done. With its database moved aside a
  * plain start silently brings up an empty cluster (k3s-observed.md 4, 13); so a
  * drop-in makes every start depend on the journal being gone, and it survives a
- * reboot. Only for our own start, a flag on tmpfs opens it: a power cut closes
- * it again.
+ * reboot.
+ *
+ * Only for our own start a drop-in of the same name in a folder that counts
+ * more, on tmpfs, hides it: a power cut closes it again. (A second, triggering
+ * condition would do the same, but any `ConditionX=|…` of the operator's would
+ * then open the guard.) It sorts last, so that an empty `ConditionPathExists=`
+ * in another drop-in does not clear it.
  */
 import { dirname } from "node:path";
 import { writeFileAtomic } from "../sys/atomic.ts";
-import { ensureFolder, removeFile } from "../sys/remove.ts";
+import { linkStatOf, readTextIfPresent } from "../sys/files.ts";
+import { ensureFolder, removeFile, removeIfEmpty } from "../sys/remove.ts";
 import { reloadUnits } from "./service.ts";
 import { UNIT } from "./unit.ts";
 import type { Host } from "../sys/host.ts";
 
-export const GUARD_FILE = `/etc/systemd/system/${UNIT}.d/00-railiance-restore.conf`;
-const ALLOW_FILE = "/run/railiance/cluster.start-allowed";
+const NAME = "zz-railiance-restore.conf";
+export const GUARD_FILE = `/etc/systemd/system/${UNIT}.d/${NAME}`;
+/** Before /etc in systemd's order of unit folders, and gone after a reboot (systemd.unit(5)). */
+const OPEN_FILE = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
 
-/** Puts the guard on; `journal` is the file whose presence holds K3s back. */
+/** Puts the guard on, closed; `journal` is the file whose presence holds K3s back. */
 export async function putGuard(host: Host, journal: string): Promise<void> {
-  await ensureFolder(dirname(GUARD_FILE));
-  await writeFileAtomic(
-    GUARD_FILE,
-    `# A restore by railiance-cluster is not finished. K3s started now would come up empty.
+  const text = `# A restore by railiance-cluster is not finished. K3s started now may come up empty.
 # To go on: railiance-cluster restore --resume     To go back: railiance-cluster restore --rollback
 [Unit]
-ConditionPathExists=|!${journal}
-ConditionPathExists=|${ALLOW_FILE}
-`,
-    { mode: 0o644 },
-  );
+ConditionPathExists=!${journal}
+`;
+  await ensureFolder(dirname(GUARD_FILE));
+  // Not written again when it is there: going back has to work on a full disk too.
+  if ((await readTextIfPresent(GUARD_FILE)) !== text) {
+    await writeFileAtomic(GUARD_FILE, text, { mode: 0o644 });
+  }
+  await removeFile(OPEN_FILE);
   await reloadUnits(host);
 }
 
-/** Lets K3s start although the journal is there; until the next boot or `closeGuard`. */
-export async function openGuard(): Promise<void> {
-  await ensureFolder(dirname(ALLOW_FILE), 0o700);
-  await writeFileAtomic(ALLOW_FILE, "");
-}
-
-/** Takes the permission of `openGuard` back. */
-export async function closeGuard(): Promise<void> {
-  await removeFile(ALLOW_FILE);
+/** Lets K3s start although the journal is there; until the next boot, `putGuard` or `removeGuard`. */
+export async function openGuard(host: Host): Promise<void> {
+  await ensureFolder(dirname(OPEN_FILE));
+  await writeFileAtomic(OPEN_FILE, "# railiance-cluster starts K3s itself.\n", { mode: 0o644 });
+  await reloadUnits(host);
 }
 
 /** Takes the guard off for good. */
 export async function removeGuard(host: Host): Promise<void> {
+  const wasThere =
+    (await linkStatOf(GUARD_FILE)) !== undefined || (await linkStatOf(OPEN_FILE)) !== undefined;
   await removeFile(GUARD_FILE);
-  await closeGuard();
-  await reloadUnits(host);
+  await removeFile(OPEN_FILE);
+  await removeIfEmpty(dirname(GUARD_FILE));
+  await removeIfEmpty(dirname(OPEN_FILE));
+  if (wasThere) await reloadUnits(host);
 }

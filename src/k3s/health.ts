@@ -1,8 +1,9 @@
 /** Whether a server that was restored is the one that was backed up, and well: ready alone is not enough. */
 import { createHash } from "node:crypto";
 import { linkStatOf, readTextIfPresent, statOf } from "../sys/files.ts";
+import { OperatorError } from "../errors.ts";
 import { kubectlJson } from "./kubectl.ts";
-import { lastServiceLines, serviceState, waitFor } from "./service.ts";
+import { lastServiceLines, restartsOf, serviceState, waitFor } from "./service.ts";
 import { field, itemsIn } from "./json.ts";
 import type { Host } from "../sys/host.ts";
 import type { Settings } from "./settings.ts";
@@ -10,11 +11,19 @@ import type { Settings } from "./settings.ts";
 /** How long a restored server may take until it is ready, and its node until its heartbeat is new. */
 const READY_TIMEOUT = 300_000;
 const HEARTBEAT_TIMEOUT = 90_000;
+/** The API server of a cluster that has just started may be away for a moment. */
+const ANSWER_TIMEOUT = 60_000;
+/** `Restart=always` starts a K3s that cannot start for ever; so often it may end before it counts as one of those. */
+const RESTARTS_ALLOWED = 5;
+/** systemd starts a unit at once; one that stays down was refused a start. */
+const DOWN_ALLOWED = 15_000;
 
 export interface HealthExpectation {
   readonly settings: Settings;
   /** When the restore began: a heartbeat has to be newer, for Node objects come from the snapshot. */
   readonly since: Date;
+  /** When the snapshot was taken: this host's clock may be wrong, and stand before that. */
+  readonly taken: Date;
   /** The restored data cannot be older than this revision. */
   readonly revision: number;
   readonly nodeName: string;
@@ -61,23 +70,52 @@ export async function checkHealth(host: Host, expected: HealthExpectation): Prom
 
 async function checkReady(host: Host, settings: Settings): Promise<HealthCheck> {
   const started = host.monotonic();
-  const ready = await waitFor(
+  const problem = await untilReady(host, settings);
+  const seconds = ((host.monotonic() - started) / 1000).toFixed(1);
+  return problem === undefined
+    ? { id: "ready", passed: true, detail: `API ready after ${seconds} s` }
+    : {
+        id: "ready",
+        passed: false,
+        detail: `the API was not ready after ${seconds} s: ${problem}`,
+      };
+}
+
+/** Waits until the API server says that it is ready; else gives in a phrase why it will not be, in K3s's own words where it has some. */
+export async function untilReady(host: Host, settings: Settings): Promise<string | undefined> {
+  const restarts = await restartsOf(host);
+  let upAt = host.monotonic();
+  const outcome = await waitFor(
     host,
     async () => {
-      if ((await serviceState(host)) === "failed") return "failed";
-      const result = await host.run(
-        [settings.k3s, "kubectl", "get", "--raw=/readyz", "--request-timeout=5s"],
-        { timeout: 15_000 },
-      );
-      return result.exitCode === 0 && result.stdout.trim() === "ok" ? "ok" : undefined;
+      const state = await serviceState(host);
+      if (state === "failed") return "systemd has given K3s up";
+      if (state !== "inactive") upAt = host.monotonic();
+      else if (host.monotonic() - upAt > DOWN_ALLOWED) return "systemd does not start K3s";
+      if (state !== "inactive" && (await isReady(host, settings))) return "ready";
+      const ended = (await restartsOf(host)) - restarts;
+      return ended >= RESTARTS_ALLOWED ? `K3s has ended ${ended} times` : undefined;
     },
     { timeout: READY_TIMEOUT, interval: 250 },
   );
-  const seconds = ((host.monotonic() - started) / 1000).toFixed(1);
-  if (ready === "ok") return { id: "ready", passed: true, detail: `API ready after ${seconds} s` };
+  if (outcome === "ready") return undefined;
   const said = fatalIn(await lastServiceLines(host, 200));
-  const why = said === undefined ? "" : ` (${said})`;
-  return { id: "ready", passed: false, detail: `the API was not ready after ${seconds} s${why}` };
+  return `${outcome ?? "K3s runs, and does not become ready"}${said === undefined ? "" : ` (${said})`}`;
+}
+
+async function isReady(host: Host, settings: Settings): Promise<boolean> {
+  const result = await host.run(
+    [
+      settings.k3s,
+      "kubectl",
+      "get",
+      "--raw=/readyz",
+      `--kubeconfig=${settings.kubeconfig}`,
+      "--request-timeout=5s",
+    ],
+    { timeout: 15_000, env: { K3S_DATA_DIR: settings.dataDir } },
+  );
+  return result.exitCode === 0 && result.stdout.trim() === "ok";
 }
 
 /** K3s's own last fatal line, without its decoration. */
@@ -109,11 +147,13 @@ async function checkAuthority({ settings, serverCa }: HealthExpectation): Promis
 }
 
 async function checkRevision(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
-  const list = await kubectlJson(host, expected.settings, ["get", "--raw", "/api/v1/namespaces"]);
+  const id = "revision";
+  const list = await answerOf(host, expected.settings, "/api/v1/namespaces");
+  if (list === undefined) return { id, passed: false, detail: NO_ANSWER };
   const revision = Number(field(field(list, "metadata"), "resourceVersion"));
   const passed = revision >= expected.revision;
   return {
-    id: "revision",
+    id,
     passed,
     detail: passed
       ? `revision ${revision}`
@@ -121,9 +161,30 @@ async function checkRevision(host: Host, expected: HealthExpectation): Promise<H
   };
 }
 
+const NO_ANSWER = "the API server does not answer any more";
+
+/** The API's answer; asked again while it is away, undefined when it stays so. */
+async function answerOf(host: Host, settings: Settings, path: string): Promise<unknown> {
+  return waitFor(host, () => tryAnswer(host, settings, path), {
+    timeout: ANSWER_TIMEOUT,
+    interval: 500,
+  });
+}
+
+async function tryAnswer(host: Host, settings: Settings, path: string): Promise<unknown> {
+  try {
+    return await kubectlJson(host, settings, ["get", "--raw", path], { timeout: 15_000 });
+  } catch (error) {
+    const away = error instanceof OperatorError && error.exit === "precondition";
+    if (!away) throw error;
+    return undefined;
+  }
+}
+
 async function checkHeartbeat(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
   const id = "heartbeat";
-  const fresh = await waitFor(host, () => freshLease(host, expected), {
+  const first = new Map<string, string>();
+  const fresh = await waitFor(host, () => freshLease(host, { ...expected, first }), {
     timeout: HEARTBEAT_TIMEOUT,
     interval: 500,
   });
@@ -135,14 +196,26 @@ async function checkHeartbeat(host: Host, expected: HealthExpectation): Promise<
   };
 }
 
-/** The node of the backup, or, under another host name, any node whose lease was renewed since. */
-async function freshLease(host: Host, expected: HealthExpectation): Promise<string | undefined> {
+/**
+ * The node of the backup, or, under another host name, any node whose lease was
+ * renewed since. On a host whose clock stands before the backup every lease in
+ * the snapshot seems new: then only one that changes under our eyes counts.
+ */
+async function freshLease(
+  host: Host,
+  expected: HealthExpectation & { readonly first: Map<string, string> },
+): Promise<string | undefined> {
+  const { first } = expected;
   const path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
-  for (const lease of itemsIn(await kubectlJson(host, expected.settings, ["get", "--raw", path]))) {
+  const clockIsRight = expected.since > expected.taken;
+  for (const lease of itemsIn(await tryAnswer(host, expected.settings, path))) {
     const renewed = field(field(lease, "spec"), "renewTime");
     const name = field(field(lease, "metadata"), "name");
     if (typeof renewed !== "string" || typeof name !== "string") continue;
-    if (new Date(renewed) > expected.since) return name;
+    const seen = first.get(name);
+    if (seen === undefined) first.set(name, renewed);
+    const changed = seen !== undefined && seen !== renewed;
+    if (changed || (clockIsRight && new Date(renewed) > expected.since)) return name;
   }
   return undefined;
 }
@@ -150,26 +223,11 @@ async function freshLease(host: Host, expected: HealthExpectation): Promise<stri
 async function checkReleases(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
   const id = "helm";
   if (expected.releases.length === 0) return { id, passed: true, detail: "no helm releases" };
-  const found = new Set<string>();
-  for (const kind of ["secrets", "configmaps"]) {
-    // Names alone: the records themselves may be hundreds of megabytes.
-    const result = await host.run(
-      [
-        expected.settings.k3s,
-        "kubectl",
-        "get",
-        kind,
-        "-A",
-        "-l",
-        "owner=helm",
-        "-o",
-        "custom-columns=NS:.metadata.namespace,NAME:.metadata.labels.name,REV:.metadata.labels.version",
-        "--no-headers",
-      ],
-      { timeout: 60_000 },
-    );
-    for (const line of result.stdout.split("\n")) found.add(line.trim().replace(/\s+/g, "/"));
-  }
+  const found = await waitFor(host, () => releaseNames(host, expected.settings), {
+    timeout: ANSWER_TIMEOUT,
+    interval: 500,
+  });
+  if (found === undefined) return { id, passed: false, detail: NO_ANSWER };
   const missing = expected.releases.filter(
     ({ namespace, name, revision }) => !found.has(`${namespace}/${name}/${revision}`),
   );
@@ -183,12 +241,42 @@ async function checkReleases(host: Host, expected: HealthExpectation): Promise<H
   };
 }
 
+/** `namespace/name/revision` of every release record; undefined when the API server does not answer. */
+async function releaseNames(
+  host: Host,
+  settings: Settings,
+): Promise<ReadonlySet<string> | undefined> {
+  const found = new Set<string>();
+  for (const kind of ["secrets", "configmaps"]) {
+    // Names alone: the records themselves may be hundreds of megabytes.
+    const columns =
+      "custom-columns=NS:.metadata.namespace,NAME:.metadata.labels.name,REV:.metadata.labels.version";
+    const result = await host.run(
+      [
+        settings.k3s,
+        "kubectl",
+        "get",
+        kind,
+        "-A",
+        "--selector=owner=helm",
+        `--output=${columns}`,
+        "--no-headers",
+        `--kubeconfig=${settings.kubeconfig}`,
+      ],
+      { timeout: ANSWER_TIMEOUT, env: { K3S_DATA_DIR: settings.dataDir } },
+    );
+    if (result.exitCode !== 0) return undefined;
+    for (const line of result.stdout.split("\n")) found.add(line.trim().replace(/\s+/g, "/"));
+  }
+  return found;
+}
+
 async function unreadyDeployments(
   host: Host,
   settings: Settings,
 ): Promise<HealthReport["warnings"]> {
   const path = "/apis/apps/v1/namespaces/kube-system/deployments";
-  const items = itemsIn(await kubectlJson(host, settings, ["get", "--raw", path]));
+  const items = itemsIn(await tryAnswer(host, settings, path));
   const names: string[] = [];
   for (const item of items) {
     const wanted = field(field(item, "spec"), "replicas");

@@ -1,7 +1,12 @@
 /** `k3s server --cluster-reset` from a snapshot: the command, and what its output means. */
 import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
+import { readTextIfPresent } from "../sys/files.ts";
+import { processWith, signalGroup } from "../sys/processes.ts";
+import { removeFile } from "../sys/remove.ts";
 import { flagWords, parseFlags } from "./flags.ts";
+import { waitFor } from "./service.ts";
+import type { RunResult } from "../sys/exec.ts";
 import type { Host } from "../sys/host.ts";
 import type { Settings } from "./settings.ts";
 
@@ -14,6 +19,8 @@ const VARIABLES_LEFT_OUT =
   /^(K3S_URL|K3S_CLUSTER_INIT|.*(TOKEN|SECRET|PASSWORD|AUTH|ENDPOINT|_KEY).*)$/;
 
 const DONE = "restart without --cluster-reset flag now";
+
+const RESET_TIMEOUT = 15 * 60_000;
 
 export interface ResetFiles {
   /** Absolute path of the raw snapshot; a relative one would resolve below the data dir. */
@@ -50,15 +57,25 @@ export function resetEnvironment(settings: Settings): Record<string, string> {
   );
 }
 
+/** Leaves its number in a file before it becomes the command: nothing can come between the two. */
+const NUMBERED = 'echo "$$" > "$0" && exec "$@"';
+
 /**
  * Runs the reset to its end. Only exit 0 together with K3s's own "restart
- * without" line counts. Throws an OperatorError `RESET_…` with K3s's reason.
+ * without" line counts. `pidFile` tells `endReset` after a kill of this program
+ * what goes on running. Throws an OperatorError `RESET_…` with K3s's reason.
  */
-export async function runReset(host: Host, settings: Settings, files: ResetFiles): Promise<void> {
-  const result = await host.run(resetCommand(settings, files), {
-    timeout: 15 * 60_000,
+export async function runReset(
+  host: Host,
+  settings: Settings,
+  files: ResetFiles & { readonly pidFile: string },
+): Promise<void> {
+  const command = resetCommand(settings, files);
+  const result = await host.run(["/bin/sh", "-c", NUMBERED, files.pidFile, ...command], {
+    timeout: RESET_TIMEOUT,
     env: resetEnvironment(settings),
   });
+  await removeFile(files.pidFile);
   if (result.exitCode === 0 && result.stderr.includes(DONE)) return;
   if (result.timedOut) {
     throw new OperatorError(
@@ -67,27 +84,68 @@ export async function runReset(host: Host, settings: Settings, files: ResetFiles
       "k3s server --cluster-reset did not end within 15 minutes",
     );
   }
+  throw resetError(result);
+}
+
+/**
+ * Ends the reset of a run of this program that was killed: it goes on alone, and
+ * would write its keys and token over whatever is put in place meanwhile.
+ */
+export async function endReset(host: Host, pidFile: string): Promise<void> {
+  const pid = Number((await readTextIfPresent(pidFile))?.trim());
+  if (!Number.isInteger(pid) || pid < 2) return;
+  const runs = async (): Promise<boolean> =>
+    /\bserver\b/.test((await processWith(pid))?.command ?? "");
+  const ended = async (timeout: number): Promise<boolean> =>
+    (await waitFor(host, async () => ((await runs()) ? undefined : true), {
+      timeout,
+      interval: 100,
+    })) === true;
+  if (await runs()) {
+    signalGroup(pid, "SIGTERM");
+    if (!(await ended(10_000))) {
+      signalGroup(pid, "SIGKILL");
+      await ended(10_000);
+    }
+  }
+  await removeFile(pidFile);
+}
+
+function resetError(result: RunResult): OperatorError {
   const fatal = /level=fatal msg="((?:[^"\\]|\\.)*)"/
     .exec(result.stderr)?.[1]
     ?.replaceAll('\\"', '"');
-  const reason = fatal ?? (tailOf(result, 1) || `exit ${result.exitCode ?? result.exitSignal}`);
+  const reason = (
+    fatal ??
+    (tailOf(result, 1) || `exit ${result.exitCode ?? result.exitSignal}`)
+  ).slice(0, 500);
   if (reason.includes("encrypted with different token")) {
-    throw new OperatorError(
+    return new OperatorError(
       "verifyFailed",
       "RESET_TOKEN",
       "k3s says that the token does not belong to this snapshot",
     );
   }
   if (reason.includes("address already in use")) {
-    throw new OperatorError(
+    return new OperatorError(
       "precondition",
       "RESET_RUNNING",
       `another k3s still runs on this host (${reason})`,
+      { hint: "find it with: ps -C k3s-server; end it, then run this again" },
     );
   }
-  throw new OperatorError(
+  if (result.stderr.includes("no space left on device")) {
+    return new OperatorError(
+      "precondition",
+      "NO_ROOM",
+      `the disk was full while k3s unpacked the snapshot (${reason})`,
+      { hint: "free some space, then run this again" },
+    );
+  }
+  return new OperatorError(
     "error",
     "RESET_FAILED",
-    `k3s server --cluster-reset failed (${reason.slice(0, 500)})`,
+    `k3s server --cluster-reset failed (${reason})`,
+    { hint: "the words in brackets are K3s's own; an older archive: railiance-cluster list" },
   );
 }

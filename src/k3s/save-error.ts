@@ -8,13 +8,18 @@ import type { Settings } from "./settings.ts";
 
 const LOOK_AT_LOG = "the reason is in: journalctl -u k3s";
 
-/** Exit 0, no "saved": the reason is then in the ETCDSnapshotFile object, if anywhere (k3s-observed.md 2). */
+/**
+ * Exit 0, no "saved": the reason is then in the ETCDSnapshotFile object
+ * (k3s-observed.md 2), which may come late, and in the log.
+ */
 export async function silentFailure(
   host: Host,
   settings: Settings,
   name: string,
 ): Promise<OperatorError> {
-  const reason = await recordedReason(host, settings, name);
+  const reason =
+    (await recordedReason(host, settings, name)) ??
+    (await afterInLog(host, "Failed to take etcd snapshot: "));
   const why = reason === undefined ? "" : `: ${reason}`;
   return failed("SNAPSHOT_SILENT", `k3s reported success but wrote no snapshot${why}`, {
     hint: `nothing was changed; check the free space of ${settings.snapshotDir} (df -h), and journalctl -u k3s, then run this again`,
@@ -125,7 +130,8 @@ export async function saveError(
       hint: LOOK_AT_LOG,
     });
   }
-  const reason = await reasonInLog(host, id);
+  // K3s tells its client only a number, and its log the reason beside it.
+  const reason = await afterInLog(host, `error ID ${id}: `);
   if (reason === undefined) {
     return failed("SNAPSHOT_UNEXPLAINED", `k3s could not save a snapshot (${said})`, {
       hint: LOOK_AT_LOG,
@@ -143,16 +149,16 @@ function busy(): OperatorError {
   });
 }
 
-/** K3s tells its client only a number, and its log the reason beside it. */
-async function reasonInLog(host: Host, id: string): Promise<string | undefined> {
+/** What stands behind `words` in the last line of K3s's log that holds them; undefined when there is none to be read. */
+async function afterInLog(host: Host, words: string): Promise<string | undefined> {
   try {
     const result = await host.run(
       ["journalctl", "-u", "k3s", "--since=-10min", "-o", "cat", "--no-pager", "-n", "2000"],
       { timeout: 10_000 },
     );
-    const line = result.stdout.split("\n").findLast((one) => one.includes(`error ID ${id}: `));
+    const line = result.stdout.split("\n").findLast((one) => one.includes(words));
     return line
-      ?.slice(line.indexOf(`error ID ${id}: `) + `error ID ${id}: `.length)
+      ?.slice(line.indexOf(words) + words.length)
       .replace(/"\s*$/, "")
       .replaceAll('\\"', '"');
   } catch (error) {

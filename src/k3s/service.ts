@@ -2,6 +2,7 @@
 import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
 import { pause } from "../sys/pause.ts";
+import { hostProcesses } from "../sys/processes.ts";
 import { UNIT } from "./unit.ts";
 import type { Host } from "../sys/host.ts";
 
@@ -21,6 +22,9 @@ export async function serviceState(host: Host): Promise<ServiceState> {
   return known.find((state) => state === word) ?? "unknown";
 }
 
+/** As the command line of a K3s server reads, also when it has rewritten its own title. */
+const SERVER = /^\S*\bk3s(-server)?\s+server\b/;
+
 /** Stops K3s and waits until it is down; `KillMode=process` leaves the containers running. */
 export async function stopService(
   host: Host,
@@ -39,6 +43,27 @@ export async function stopService(
       },
     );
   }
+}
+
+/** Throws an OperatorError `K3S_STILL_RUNS` when a K3s server runs on this host although its unit is stopped. */
+export async function requireNoServer(host: Host): Promise<void> {
+  const ended = await waitFor(
+    host,
+    async () => ((await serverProcess()) === undefined ? true : undefined),
+    { timeout: 10_000, interval: 200 },
+  );
+  const left = ended === true ? undefined : await serverProcess();
+  if (left === undefined) return;
+  throw new OperatorError(
+    "precondition",
+    "K3S_STILL_RUNS",
+    `a K3s server that ${UNIT} does not know of still runs on this host (process ${left})`,
+    { hint: `end it first: kill ${left}` },
+  );
+}
+
+async function serverProcess(): Promise<number | undefined> {
+  return (await hostProcesses()).find(({ command }) => SERVER.test(command))?.pid;
 }
 
 /** Asks systemd to start K3s and returns at once: `systemctl start` itself can block for ever (TimeoutStartSec=0). */
@@ -67,6 +92,19 @@ export async function enableService(host: Host): Promise<void> {
       `systemctl enable ${UNIT} failed (${tailOf(result)})`,
     );
   }
+}
+
+/** Takes `enableService` back. */
+export async function disableService(host: Host): Promise<void> {
+  await host.run(["systemctl", "disable", UNIT], { timeout: 60_000 });
+}
+
+/** How often systemd has started K3s again by itself since it was last asked to; 0 when it does not say. */
+export async function restartsOf(host: Host): Promise<number> {
+  const result = await host.run(["systemctl", "show", UNIT, "--property=NRestarts", "--value"], {
+    timeout: 30_000,
+  });
+  return Number(result.stdout.trim()) || 0;
 }
 
 /** Makes systemd read changed units. */

@@ -13,8 +13,15 @@ export async function openAppendLog(path: string): Promise<AppendLog> {
   await syncFolder(dirname(path));
   return {
     async append(value) {
-      await handle.appendFile(`${JSON.stringify(value)}\n`);
-      await handle.sync();
+      const { size } = await handle.stat();
+      try {
+        await handle.appendFile(`${JSON.stringify(value)}\n`);
+        await handle.sync();
+      } catch (error) {
+        // A full disk takes half a line; the next one must not run into it.
+        await handle.truncate(size);
+        throw error;
+      }
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };

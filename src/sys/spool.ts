@@ -6,10 +6,13 @@
 import { randomBytes } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { release } from "../buffers.ts";
 import type { RandomAccess } from "./files.ts";
 
 export interface SpoolRange extends RandomAccess {
-  /** A fresh stream over the range, in pieces of at most 1 MiB. */
+  /** Fills `target` from `offset`; throws a RangeError when the range ends before. */
+  readInto(target: Uint8Array, offset: number): Promise<void>;
+  /** A fresh stream over the range, in pieces of at most 256 KiB. */
   stream(): ReadableStream<Uint8Array>;
 }
 
@@ -18,7 +21,7 @@ export interface Spool extends AsyncDisposable {
   append(stream: AsyncIterable<Uint8Array>): Promise<SpoolRange>;
 }
 
-const PIECE = 1024 * 1024;
+const PIECE = 256 * 1024;
 
 /** Makes a spool on the file system of `parent`, which must exist. */
 export async function createSpool(parent: string): Promise<Spool> {
@@ -31,15 +34,14 @@ export async function createSpool(parent: string): Promise<Spool> {
     throw error;
   }
   let end = 0;
-  const readAt = async (position: number, length: number): Promise<Uint8Array> => {
-    const buffer = new Uint8Array(length);
+  const fill = async (target: Uint8Array, position: number): Promise<void> => {
+    const { length } = target;
     let filled = 0;
     while (filled < length) {
-      const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
+      const { bytesRead } = await handle.read(target, filled, length - filled, position + filled);
       if (bytesRead === 0) throw new RangeError(`cannot read ${length} bytes of a spool: it ends`);
       filled += bytesRead;
     }
-    return buffer;
   };
   return {
     async append(stream) {
@@ -52,33 +54,44 @@ export async function createSpool(parent: string): Promise<Spool> {
           offset += bytesWritten;
           end += bytesWritten;
         }
+        release([piece]);
       }
-      return rangeOf(readAt, { start, size: end - start });
+      return rangeOf(fill, { start, size: end - start });
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 
 function rangeOf(
-  readAt: (position: number, length: number) => Promise<Uint8Array>,
+  fill: (target: Uint8Array, position: number) => Promise<void>,
   range: { readonly start: number; readonly size: number },
 ): SpoolRange {
   const { start, size } = range;
+  const readInto = async (target: Uint8Array, offset: number): Promise<void> => {
+    if (offset < 0 || offset + target.length > size) {
+      throw new RangeError(
+        `cannot read ${target.length} bytes at ${offset}: the range has ${size}`,
+      );
+    }
+    await fill(target, start + offset);
+  };
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    if (length < 0) throw new RangeError(`cannot read ${length} bytes`);
+    const target = new Uint8Array(length);
+    await readInto(target, offset);
+    return target;
+  };
   return {
     size,
-    async read(offset, length) {
-      if (offset < 0 || length < 0 || offset + length > size) {
-        throw new RangeError(`cannot read ${length} bytes at ${offset}: the range has ${size}`);
-      }
-      return readAt(start + offset, length);
-    },
+    read,
+    readInto,
     stream() {
       let offset = 0;
       return new ReadableStream<Uint8Array>(
         {
           async pull(controller) {
             const length = Math.min(PIECE, size - offset);
-            if (length > 0) controller.enqueue(await readAt(start + offset, length));
+            if (length > 0) controller.enqueue(await read(offset, length));
             offset += length;
             if (offset >= size) controller.close();
           },

@@ -2,12 +2,13 @@
 import { constants } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { release } from "../buffers.ts";
 import { freeBytes, readTextIfPresent, statOf } from "./files.ts";
 
 const MEMORY_FOLDER = "/dev/shm";
 
 /**
- * Writes a stream to a new file (0600), making folders (0700) as needed, and
+ * Writes a stream, whose pieces nobody else may hold, to a new file (0600), making folders (0700) as needed, and
  * with `sync` also to the disk. Throws what the stream or the system throws;
  * `EEXIST` when the file is there, also as a link. Half-written files are left
  * to whoever owns the folder.
@@ -27,6 +28,7 @@ export async function writeStream(
         const { bytesWritten } = await handle.write(piece, offset, piece.length - offset);
         offset += bytesWritten;
       }
+      release([piece]);
     }
     if (options.sync === true) await handle.sync();
   } finally {

@@ -85,7 +85,7 @@ for (const { name, command } of PROGRAMS) {
         const { code, stdout, stderr } = await run([...command, "backup"], {
           env: hanging.env,
           during: async (child) => {
-            await hanging.started();
+            await hanging.started(child);
             child.kill(signal);
           },
         });
@@ -100,7 +100,7 @@ for (const { name, command } of PROGRAMS) {
       const { code } = await run([...command, "backup"], {
         env: hanging.env,
         during: async (child: ChildProcess) => {
-          await hanging.started();
+          await hanging.started(child);
           child.kill("SIGINT");
           await new Promise((resolve) => setTimeout(resolve, 300));
           child.kill("SIGINT");
@@ -131,8 +131,11 @@ async function hangingK3s(script: string) {
   await writeFile(join(bin, "k3s"), k3s, { mode: 0o755 });
   return {
     env: { PATH: `${bin}:/usr/bin:/bin`, RAILIANCE_RESULT_DIR: results },
-    started: async () => {
-      while (!(await readdir(folder.path)).includes("started")) await Bun.sleep(10);
+    /** Waits for the k3s; also ends when the program died before it. */
+    started: async (child: ChildProcess) => {
+      while (child.exitCode === null && !(await readdir(folder.path)).includes("started")) {
+        await Bun.sleep(10);
+      }
     },
     result: async (): Promise<unknown> => {
       const file = Bun.file(join(results, "backup.json"));

@@ -88,7 +88,9 @@ export async function joinEtcd(settings: Settings): Promise<ChildProcess> {
   for (;;) {
     if (etcd.exitCode !== null) throw new FrontError("etcd exited while joining");
     const { exitCode, stderr } = await etcdctl(settings, ["member", "promote", id], remote);
-    if (exitCode === 0 || stderr.includes("can only promote a learner member")) return etcd;
+    // "… which is in sync with leader" is another refusal: not yet.
+    const already = /can only promote a learner member"?\s*$/m.test(stderr);
+    if (exitCode === 0 || already) return etcd;
     await Bun.sleep(500);
   }
 }

@@ -125,7 +125,8 @@ async function loadBootstrap(settings: Settings, datastore: Datastore): Promise<
   }
   const token = settings.token || (existsSync(paths.token) ? tokenFrom(paths.token) : "");
   if (datastore === "sqlite") {
-    child(await startKine(settings), "SIGTERM", "kine");
+    // Not asked to close its file: in K3s it ends with the process, and the log file stays (1).
+    child(await startKine(settings), "SIGKILL", "kine");
     const pairs = await openStore(kineArguments(paths)).list();
     if (token === "" && pairs.length > 0) throw new FrontError(differentToken);
     const json = openBootstrap(pairs, token);

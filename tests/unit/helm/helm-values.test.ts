@@ -82,6 +82,10 @@ describe("toYaml()", () => {
     }
   });
 
+  test("quotes what only some YAML 1.1 readers take for a number", () => {
+    expect(toYaml(["E0", "e-12", "E0x"])).toBe('- "E0"\n- "e-12"\n- E0x\n');
+  });
+
   test("does not fold long lines", () => {
     const long = "word ".repeat(100).trim();
     expect(toYaml({ a: long })).toBe(`a: ${long}\n`);

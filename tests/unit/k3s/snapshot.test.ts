@@ -112,6 +112,14 @@ ${SAVE}; echo data > ${folder}/snapshots/$name; echo "msg=\\"Snapshot $name save
     });
   }
 
+  test("asks on the port that the configuration sets", async () => {
+    await k3s(`exit 1`);
+    await expect(saveSnapshot(host, { ...settings, httpsPort: 7443 })).rejects.toThrow();
+    expect(await readFile(join(folder, "calls"), "utf8")).toContain(
+      "--etcd-server=https://127.0.0.1:7443",
+    );
+  });
+
   test("takes another name when the scheduled prefix begins like ours", async () => {
     await k3s(`exit 1`);
     await expect(saveSnapshot(host, { ...settings, snapshotName: "railiance" })).rejects.toThrow();

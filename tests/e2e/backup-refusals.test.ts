@@ -1,0 +1,289 @@
+/** Backups that cannot be: the wrong user, folders, keys and settings. Each gets one sentence, and nothing is changed. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { skipWithoutLab, startBareServer } from "../lab/server.ts";
+import { archivesOn, backedUp, clearArchives, refused } from "./bad-backup.ts";
+import { ARCHIVES, KEY_FILE, PROGRAM, giveKey } from "./workload.ts";
+import type { BareServer } from "../lab/server.ts";
+import type { Key } from "./workload.ts";
+
+const SECOND = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+
+describe.skipIf(skipWithoutLab())("a backup is refused", () => {
+  let server: BareServer;
+  let key: Key;
+
+  beforeAll(async () => {
+    server = await startBareServer({ tools: ["age", "zstd", "tar"] });
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    await clearArchives(server);
+    key = await giveKey(server);
+  });
+  afterEach(() =>
+    server.must("umount -q /mnt/* 2>/dev/null; rm -rf /mnt/* /work /root/.sops.yaml /root/*.txt"),
+  );
+
+  test("to anyone but root", async () => {
+    await server.must("chmod 0755 /opt/railiance /opt/railiance/bin");
+    await refused(server, "", {
+      exit: 5,
+      says: "a backup needs root",
+      hint: "sudo",
+      run: { user: "nobody" },
+    });
+  });
+
+  describe("because of the archive folder:", () => {
+    test("a named one that is missing", async () => {
+      await refused(server, "--dir /mnt/usb", {
+        exit: 5,
+        says: "the archive folder /mnt/usb does not exist",
+        hint: "is its disk mounted?",
+      });
+      expect(server.exists("/mnt/usb")).toBe(false);
+    });
+
+    test("on a read-only mount", async () => {
+      await server.must(
+        "mkdir -p /mnt/ro && mount -t tmpfs -o mode=700 none /mnt/ro && mount -o remount,ro /mnt/ro",
+      );
+      await refused(server, "--dir /mnt/ro", {
+        exit: 5,
+        says: "the folder /mnt/ro is on a read-only file system",
+        hint: "--dir",
+      });
+    });
+
+    test("the default one, when the disk it would be made on is read-only", async () => {
+      await server.must("rm -rf /opt/backup && mkdir /opt/backup");
+      await server.must("mount -t tmpfs -o ro none /opt/backup");
+      try {
+        await refused(server, "", {
+          exit: 5,
+          says: /cannot write to .*: the file system is read-only/,
+        });
+      } finally {
+        await server.must("umount /opt/backup");
+      }
+    });
+
+    test("full, and the old archive stays", async () => {
+      await server.must("mkdir -p /mnt/full && mount -t tmpfs -o mode=700,size=3m none /mnt/full");
+      await backedUp(server, "--dir /mnt/full");
+      const before = await archivesOn(server, "/mnt/full");
+      await server.must(
+        "dd if=/dev/zero of=/mnt/full/fill bs=4k 2>/dev/null; rm -f /mnt/full/fill2; true",
+      );
+      await refused(server, "--dir /mnt/full", {
+        exit: 5,
+        says: "cannot write to /mnt/full: no space is left on the device",
+        hint: "nothing unfinished was left behind",
+      });
+      expect(await archivesOn(server, "/mnt/full")).toEqual([...before, "fill"].sort());
+    }, 60_000);
+
+    test("open to other users", async () => {
+      await server.must(`mkdir -p ${ARCHIVES} && chmod 0755 ${ARCHIVES}`);
+      await refused(server, "", {
+        exit: 10,
+        says: `the archive folder ${ARCHIVES} is open to other users (mode 755)`,
+        hint: `chmod 0700 ${ARCHIVES}`,
+      });
+    });
+
+    test("a symbolic link, also one to nowhere", async () => {
+      await server.must(`mkdir -p /mnt/real && chmod 0700 /mnt/real && ln -s real /mnt/link`);
+      const link = { exit: 10, says: "is a symbolic link", hint: "--dir" };
+      await refused(server, "--dir /mnt/link", link);
+      await server.must(`mkdir -p /opt/backup/railiance && ln -s /nowhere ${ARCHIVES}`);
+      await refused(server, "", link);
+      expect(await archivesOn(server, "/mnt/real")).toEqual([]);
+    });
+
+    test("a file, or below one", async () => {
+      await server.must("mkdir -p /mnt && echo x > /mnt/file && chmod 600 /mnt/file");
+      await refused(server, "--dir /mnt/file", { exit: 5, says: "/mnt/file is not a folder" });
+      await refused(server, "--dir /mnt/file/below", {
+        exit: 5,
+        says: "the archive folder /mnt/file/below does not exist",
+      });
+      await server.must("rm -rf /opt/backup/railiance && echo x > /opt/backup/railiance");
+      await refused(server, "", { exit: 5, says: `${ARCHIVES} is not a folder` });
+      await server.must("rm /opt/backup/railiance");
+    });
+
+    test("-o names a file that exists, a folder that does not, or a folder", async () => {
+      await server.must("mkdir -p /mnt/out && echo mine > /mnt/out/a.age");
+      await refused(server, "-o /mnt/out/a.age", {
+        exit: 10,
+        says: "/mnt/out/a.age exists already",
+        hint: "another name",
+      });
+      expect(server.read("/mnt/out/a.age")).toBe("mine\n");
+      await refused(server, "-o /mnt/none/a.age", { exit: 5, says: "/mnt/none does not exist" });
+      await refused(server, "-o /mnt/out", { exit: 10, says: "/mnt/out exists already" });
+    });
+  });
+
+  test("-o needs no private folder, and works where there are no hard links", async () => {
+    await server.must("mkdir -p /mnt/out && chmod 0755 /mnt/out");
+    const noLinks = "strace -f -q -o /dev/null -e inject=link,linkat:error=EPERM";
+    const result = await server.run(`${noLinks} ${PROGRAM} backup -o /mnt/out/mine.age`);
+    expect(result.stderr).toContain("read back");
+    expect(result.stdout).toBe("/mnt/out/mine.age\n");
+    expect((await archivesOn(server, "/mnt/out")).sort()).toEqual(["mine.age", "mine.age.json"]);
+    expect(await archivesOn(server)).toEqual([]);
+  }, 60_000);
+
+  describe("because of the keys:", () => {
+    test("none anywhere", async () => {
+      server.remove(KEY_FILE);
+      await refused(server, "", { exit: 8, says: /recipient/, hint: /SOPS_AGE_RECIPIENTS|-r / });
+    });
+
+    test("a recipient, but no key that opens for it", async () => {
+      server.remove(KEY_FILE);
+      await refused(server, `-r ${key.recipient}`, {
+        exit: 8,
+        says: "no secret key was found here that could open the backup",
+        hint: "write-only",
+      });
+      await giveKey(server);
+      await refused(server, `-r ${key.recipient}`, {
+        exit: 8,
+        says: "the secret key found here does not open what is encrypted for these recipients",
+      });
+    });
+
+    test("a key file given with -i that is missing, malformed or unreadable; its text is never shown", async () => {
+      await refused(server, "-i /root/none.txt", { exit: 8, says: "-i /root/none.txt" });
+      const broken = `${key.secret.slice(0, -3)}AAA`;
+      server.write("/root/broken.txt", `# my key\n${broken}\n`);
+      const result = await refused(server, "-i /root/broken.txt", {
+        exit: 8,
+        says: /-i \/root\/broken\.txt.*line 2/,
+      });
+      for (const piece of [broken, broken.slice(16, 40), key.secret.slice(16, 40)]) {
+        expect(result.stderr).not.toContain(piece);
+      }
+      await server.must("mkdir -p /root/folder.txt");
+      await refused(server, "-i /root/folder.txt", { exit: 8, says: "-i /root/folder.txt" });
+    });
+
+    test("recipients that are broken, mixed kinds, or a file of them that is missing", async () => {
+      await refused(server, `-r ${key.recipient.slice(0, -2)}qq`, { exit: 8, says: "-r" });
+      await refused(server, "-R /root/none.txt", { exit: 8, says: "/root/none.txt" });
+      server.write("/root/list.txt", `# ours\n${key.recipient}\nage1nonsense\n`);
+      await refused(server, "-R /root/list.txt", { exit: 8, says: "-R /root/list.txt:3 " });
+      server.write("/root/secret.txt", `${key.secret}\n`);
+      const result = await refused(server, "-R /root/secret.txt", {
+        exit: 8,
+        says: "-R /root/secret.txt:1 ",
+      });
+      expect(result.stderr).not.toContain(key.secret.slice(16, 40));
+    });
+
+    test(".sops.yaml that is broken, with its line; or that asks for several key groups", async () => {
+      const here = { cwd: "/work/repo" };
+      server.write("/work/.sops.yaml", "creation_rules:\n  - age: [age1x\n    path_regex: 'x'\n");
+      await server.must("mkdir -p /work/repo");
+      await refused(server, "", {
+        exit: 8,
+        says: "/work/.sops.yaml:3 is not valid YAML",
+        run: here,
+      });
+      server.write(
+        "/work/.sops.yaml",
+        `creation_rules:\n  - key_groups:\n      - age: [${key.recipient}]\n      - age: [${SECOND}]\n`,
+      );
+      await refused(server, "", { exit: 8, says: /key group/, run: here });
+    });
+  });
+
+  test("a matching rule of .sops.yaml names the recipients", async () => {
+    await server.must("mkdir -p /work/repo");
+    server.write(
+      "/work/.sops.yaml",
+      `creation_rules:\n  - path_regex: railiance.*\\.age$\n    age: ${key.recipient},${SECOND}\n`,
+    );
+    const { said } = await backedUp(server, "", { cwd: "/work/repo" });
+    expect(said).toContain("for 2 recipients (.sops.yaml (/work/.sops.yaml, rule 1))");
+  });
+
+  test("--write-only works without a key, and the archive opens with the key that is elsewhere", async () => {
+    server.remove(KEY_FILE);
+    const { path, said } = await backedUp(server, `--write-only -r ${key.recipient}`);
+    expect(said).toContain("this host has no key to open it");
+    server.write("/root/rescue.txt", `${key.secret}\n`);
+    const names = await server.must(`age -d -i /root/rescue.txt ${path} | zstd -d | tar t`);
+    expect(names.trim().split("\n").at(-1)).toBe("datastore/etcd-snapshot.db");
+  });
+
+  describe("because of K3s's settings:", () => {
+    test("a data folder that is not K3s's", async () => {
+      await refused(server, "--data-dir /var/lib/elsewhere", {
+        exit: 5,
+        says: "there is no datastore below /var/lib/elsewhere/server/db",
+        hint: "--data-dir",
+      });
+    });
+
+    test("a configuration that is not YAML, with file and line", async () => {
+      const drop = "/etc/rancher/k3s/config.yaml.d/20-mine.yaml";
+      server.write(drop, "tls-san: [a\nnode-label: b\n");
+      await refused(server, "", { exit: 2, says: `${drop} line`, hint: "mend the file" });
+      server.remove("/etc/rancher/k3s/config.yaml.d");
+    });
+
+    test("k3s's program gone, with and without a unit", async () => {
+      await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s-away");
+      try {
+        await refused(server, "", {
+          exit: 5,
+          says: "k3s.service starts /usr/local/bin/k3s, but that is not there",
+        });
+        await server.must("mv /etc/systemd/system/k3s.service /root/");
+        await refused(server, "", {
+          exit: 5,
+          says: "there is no k3s on this machine",
+          hint: "make demo",
+        });
+      } finally {
+        await server.must(
+          "mv /usr/local/bin/k3s-away /usr/local/bin/k3s; mv /root/k3s.service /etc/systemd/system/ 2>/dev/null; true",
+        );
+      }
+    });
+  });
+
+  test("while another backup runs, with exit 7; that one ends well", async () => {
+    server.faults("save-slow 3");
+    const first = server.start(`${PROGRAM} backup`);
+    try {
+      await server.must(
+        `for i in $(seq 200); do grep -q backup /run/railiance/cluster.lock 2>/dev/null && pgrep -f 'etcd-snapshot save' >/dev/null && exit; sleep 0.05; done; exit 1`,
+      );
+      const second = await server.run(`${PROGRAM} backup`);
+      expect(second.exitCode).toBe(7);
+      expect(second.stderr).toMatch(/^error: another run is active \(backup, pid \d+\)\n {2}wait/m);
+      expect(second.stdout).toBe("");
+    } finally {
+      server.faults("");
+    }
+    const ended = await first.done;
+    expect(ended.exitCode).toBe(0);
+    expect(await archivesOn(server)).toHaveLength(2);
+    expect((await server.run(`${PROGRAM} verify`)).exitCode).toBe(0);
+  }, 60_000);
+
+  test("by nobody's .env or bunfig.toml: what lies in the current folder is not run", async () => {
+    server.write("/work/.env", "PATH=/work/bin\nSOPS_AGE_RECIPIENTS=nonsense\n");
+    server.write("/work/bunfig.toml", 'preload = ["./evil.ts"]\n');
+    server.write("/work/evil.ts", 'require("fs").writeFileSync("/work/was-run", "");');
+    server.write("/work/package.json", '{"type":"module"}');
+    server.write("/work/tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.ts"]}}}');
+    await backedUp(server, "", { cwd: "/work" });
+    expect(server.exists("/work/was-run")).toBe(false);
+  });
+});
