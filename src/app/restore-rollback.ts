@@ -38,7 +38,7 @@ export async function rollBack(
   await removeFile(ballastFile(plan)); // room for the next line, and for the files
   await input.journal.rollback(input.reason);
   await removeFolder(`${plan.folder}/archive`); // from here on nobody resumes
-  const touched = (await readJournal())?.begun.has("stop") ?? true;
+  const touched = (await readJournal())?.begun.has("aside") ?? true;
   if (touched) await putBack(host, plan);
   await startAgain(host, plan);
   await clearTraces(plan);

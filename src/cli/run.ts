@@ -2,7 +2,7 @@
 import { EXIT, messageOf } from "../errors.ts";
 import { RESULT_DIR, writeResultFile } from "../sys/result-file.ts";
 import { VERSION_LINE } from "../version.ts";
-import { parseInput } from "./argv.ts";
+import { dispatch } from "./dispatch.ts";
 import { envelope } from "./envelope.ts";
 import { escapeControl } from "./escape.ts";
 import { failureOf } from "./failure.ts";
@@ -103,7 +103,10 @@ class Run {
   }
 
   async #run(command: Command, argv: readonly string[]): Promise<ExitName> {
-    const outcome = await command.run(parseInput(argv, command), this.#context());
+    const outcome = await dispatch([command.name, ...argv], {
+      commands: this.#around.commands,
+      context: this.#context(),
+    });
     this.talk.clear();
     for (const warning of outcome.warnings ?? []) this.#warn(warning, { silentIfKnown: true });
     const failures = (outcome.failures ?? []).map((one) =>

@@ -3,24 +3,20 @@ import type { AppEvent } from "../app/context.ts";
 import { escapeControl, escapeLines } from "./escape.ts";
 import { formatDuration } from "./format.ts";
 import { sizeText } from "../app/words.ts";
+import { makeLog } from "./log.ts";
+import type { Log } from "./log.ts";
 import type { ShownError, Talk, TalkOptions } from "./talk.ts";
 
 /** A step is only announced when it has not ended by then: a quick run stays short, a hanging one shows where. */
 const ANNOUNCE_AFTER = 1_000;
 const PROGRESS_EVERY = 30_000;
 
-/** Priorities of sd-daemon(3). */
-const PRIORITY = { error: "<3>", warning: "<4>", info: "<6>" } as const;
-
 /** Talk in plain lines, with priorities when stderr is the journal. */
 export function plainTalk(options: TalkOptions): Talk {
-  const { terminal, quiet, monotonic } = options;
-  const line = (level: keyof typeof PRIORITY, text: string): void => {
-    const prefix = terminal.stderrIsJournal ? PRIORITY[level] : "";
-    terminal.err(`${prefix}${text}\n`);
-  };
-  const hint = (level: keyof typeof PRIORITY, text: string | undefined): void => {
-    for (const one of text === undefined ? [] : escapeLines(text)) line(level, `  ${one}`);
+  const { quiet, monotonic } = options;
+  const log = makeLog(options);
+  const hint = (level: keyof Log, text: string | undefined): void => {
+    for (const one of text === undefined ? [] : escapeLines(text)) log[level](`  ${one}`);
   };
   const clock = stopwatch(monotonic);
   let shownProgress = monotonic();
@@ -33,30 +29,30 @@ export function plainTalk(options: TalkOptions): Talk {
       clock.step();
       shownProgress = monotonic();
       step = escapeControl(event.text);
-      timer = setTimeout(() => line("info", `${step} ...`), ANNOUNCE_AFTER);
+      timer = setTimeout(() => log.info(`${step} ...`), ANNOUNCE_AFTER);
     },
     done: (event: Extract<AppEvent, { type: "done" }>) => {
       clear();
-      line("info", `${escapeControl(event.text)} (${formatDuration(clock.done())})`);
+      log.info(`${escapeControl(event.text)} (${formatDuration(clock.done())})`);
       step = "";
     },
     progress: (event: Extract<AppEvent, { type: "progress" }>) => {
       if (monotonic() - shownProgress < PROGRESS_EVERY || step === "") return;
       shownProgress = monotonic();
-      line("info", `${step}: ${sizeText(event.done)} of ${sizeText(event.total)}`);
+      log.info(`${step}: ${sizeText(event.done)} of ${sizeText(event.total)}`);
     },
-    note: (event: Extract<AppEvent, { type: "note" }>) => line("info", escapeControl(event.text)),
+    note: (event: Extract<AppEvent, { type: "note" }>) => log.info(escapeControl(event.text)),
   };
   return {
     event(event) {
       if (event.type === "warning") {
-        line("warning", `warning: ${escapeControl(event.message)}`);
-        hint("warning", event.hint);
+        log.warn(`warning: ${escapeControl(event.message)}`);
+        hint("warn", event.hint);
       } else if (!quiet) handle(handlers, event);
     },
     error(error: ShownError) {
       clear();
-      line("error", `error: ${escapeControl(error.message)}`);
+      log.error(`error: ${escapeControl(error.message)}`);
       hint("error", error.hint);
       hint("error", error.stack);
     },

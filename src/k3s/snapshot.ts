@@ -30,13 +30,18 @@ export interface SavedSnapshot {
  * full disk gives exit 0 and silence (k3s-observed.md 2), so the "saved" line
  * and the file on this host are both required. Retries while another snapshot
  * is being taken. A signal lets the save end and removes its snapshot. Throws an
- * OperatorError whose sentence gives K3s's reason.
+ * OperatorError whose sentence gives K3s's reason. `stopGrace`: milliseconds the
+ * save may still take after a signal.
  */
-export async function saveSnapshot(host: Host, settings: Settings): Promise<SavedSnapshot> {
+export async function saveSnapshot(
+  host: Host,
+  settings: Settings,
+  options: { readonly stopGrace?: number } = {},
+): Promise<SavedSnapshot> {
   const name = freshName(settings);
   const deadline = host.monotonic() + BUSY_WAIT;
   for (let attempt = 1; ; attempt += 1) {
-    const result = await save(host, settings, name);
+    const result = await save(host, settings, { name, grace: options.stopGrace ?? STOP_GRACE });
     if (typeof result === "string") return locate(settings, result);
     if (result.exitCode === 0 && !result.timedOut) throw await silentFailure(host, settings, name);
     const failure = await saveError(host, settings, result);
@@ -50,14 +55,18 @@ export async function saveSnapshot(host: Host, settings: Settings): Promise<Save
 }
 
 /** The name K3s says it saved, or how it ended instead. */
-async function save(host: Host, settings: Settings, name: string): Promise<string | RunResult> {
-  const grace = lateAbort(host.signal, STOP_GRACE);
+async function save(
+  host: Host,
+  settings: Settings,
+  options: { readonly name: string; readonly grace: number },
+): Promise<string | RunResult> {
+  const grace = lateAbort(host.signal, options.grace);
   let result: RunResult;
   try {
     host.signal.throwIfAborted();
     result = await snapshotCommand(host, settings, {
       verb: "save",
-      args: ["--name", name, "--etcd-snapshot-compress=false", "--etcd-s3=false"],
+      args: ["--name", options.name, "--etcd-snapshot-compress=false", "--etcd-s3=false"],
       timeout: 20 * 60_000,
       signal: grace.signal,
     });

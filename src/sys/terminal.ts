@@ -1,9 +1,9 @@
 /** The two output streams and the person in front of them. stdout is data, stderr is talk. */
 import { fstatSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { ReadStream } from "node:tty";
-import type { Writable } from "node:stream";
+import { isatty, ReadStream } from "node:tty";
 import { OperatorError } from "../errors.ts";
+import { writeWhole } from "./streams.ts";
 
 export interface Terminal {
   readonly stdoutIsTerminal: boolean;
@@ -28,29 +28,18 @@ export async function realTerminal(
   env: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<Terminal> {
-  const { stdout, stderr } = process;
-  // A reader that has gone (EPIPE) must not end a backup half-way.
-  stdout.on("error", () => undefined);
-  stderr.on("error", () => undefined);
-  const canAsk = stderr.isTTY && (process.stdin.isTTY || (await hasControllingTerminal()));
+  const [stdoutIsTerminal, stderrIsTerminal] = [isatty(1), isatty(2)];
+  const canAsk = stderrIsTerminal && (isatty(0) || (await hasControllingTerminal()));
   return {
-    stdoutIsTerminal: stdout.isTTY,
-    stderrIsTerminal: stderr.isTTY,
+    stdoutIsTerminal,
+    stderrIsTerminal,
     stderrIsJournal: isJournal(env["JOURNAL_STREAM"]),
-    columns: () => (stderr.isTTY && stderr.columns > 0 ? stderr.columns : 80),
-    out: (data) => write(stdout, data),
-    err: (text) => void stderr.write(text),
-    flush: () => write(stderr, ""),
+    columns: () => (stderrIsTerminal && process.stderr.columns > 0 ? process.stderr.columns : 80),
+    out: (data) => Promise.resolve(writeWhole(1, data)),
+    err: (text) => writeWhole(2, text),
+    flush: () => Promise.resolve(),
     ask: canAsk ? (question, options = {}) => ask(question, { ...options, signal }) : undefined,
   };
-}
-
-function write(stream: Writable, data: string | Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed) return resolve();
-    stream.once("error", () => resolve());
-    stream.write(data, () => resolve());
-  });
 }
 
 /**
@@ -85,11 +74,11 @@ async function ask(
   try {
     // Before the question is seen: from then on somebody may type a passphrase, which the terminal would show.
     if (options.hidden === true) input.setRawMode(true);
-    process.stderr.write(question);
+    writeWhole(2, question);
     return await readLine(input, options);
   } finally {
     if (input.isRaw) input.setRawMode(false);
-    if (options.hidden === true) process.stderr.write("\n");
+    if (options.hidden === true) writeWhole(2, "\n");
     if (input === process.stdin) input.pause();
     else input.destroy();
   }

@@ -14,7 +14,8 @@ mkdir -p "$bin" "$root/.lab/stamps"
 K3S_VERSION=v1.37.2+k3s1
 GO_TOOLS="filippo.io/age/cmd/...@v1.3.2 helm.sh/helm/v4/cmd/helm@v4.3.1 go.etcd.io/bbolt/cmd/bbolt@v1.4.3 github.com/getsops/sops/v3/cmd/sops@v3.13.3"
 RAGE_VERSION=0.12.1
-PROGRAMS="etcd etcdctl etcdutl kine kube-apiserver kube-controller-manager kube-scheduler kubectl lab-kv lab-pki"
+PROGRAMS="etcd etcdutl kine kube-apiserver kube-controller-manager kube-scheduler lab-kv lab-pki"
+CLIENTS="etcdctl kubectl"
 # What the lab and the tests start: nspawn, ip, nsenter, the stock tools that archives must open with.
 PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
 
@@ -43,8 +44,8 @@ install_packages() {
 }
 
 build_parts() {
-  key="$K3S_VERSION $(hash_of "$parts/go.mod" "$parts/go.sum" "$parts"/*.go)"
-  if made_from parts "$key" && [ -x "$bin/parts" ]; then return 0; fi
+  key="$K3S_VERSION $(hash_of "$parts/go.mod" "$parts/go.sum" "$parts"/*.go "$parts"/clients/*.go)"
+  if made_from parts "$key" && [ -x "$bin/parts" ] && [ -x "$bin/clients" ]; then return 0; fi
   command -v go >/dev/null || { say "Go is needed to build the lab's parts"; exit 1; }
   say "building etcd, kine, Kubernetes into one binary (7 to 10 minutes the first time, seconds later)"
   start=$(now)
@@ -56,8 +57,11 @@ build_parts() {
     flags="$flags -X $package.buildDate=2026-11-01T00:00:00Z"
   done
   (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/parts.new" .)
+  (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/clients.new" ./clients)
   mv "$bin/parts.new" "$bin/parts"
+  mv "$bin/clients.new" "$bin/clients"
   for program in $PROGRAMS; do ln -sf parts "$bin/$program"; done
+  for program in $CLIENTS; do ln -sf clients "$bin/$program"; done
   remember parts "$key"
   say "parts built in $(($(now) - start)) s"
 }

@@ -98,3 +98,9 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
     // Gone already.
   }
 }
+
+/** When a process began, in clock ticks: tells it from a later one with the same number. */
+export function startTime(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+}

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { command, descendants, kill, must, start } from "./command.ts";
+import { command, descendants, kill, must, start, startTime } from "./command.ts";
 import type { CommandOptions, CommandResult, Started } from "./command.ts";
 import { RUNS } from "./places.ts";
 import { BINDS, furnish, hideBuildMachine } from "./rootfs.ts";
@@ -126,12 +126,6 @@ async function startHolder(
     JSON.stringify({ pid: process.pid, started: startTime(process.pid) }),
   );
   return { pid, process: process_ };
-}
-
-/** When a process began, in clock ticks: tells it from a later one with the same number. */
-export function startTime(pid: number): string {
-  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
 }
 
 /** A kernel may lack dummy links, so the address goes on lo (lab.md). */

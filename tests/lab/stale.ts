@@ -1,6 +1,6 @@
 /** Removing what killed test runs left: only folders of ours whose owner is gone. */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { startTime } from "./machine.ts";
+import { startTime } from "./command.ts";
 import { RUNS } from "./places.ts";
 
 let swept = false;

@@ -13,8 +13,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { must } from "./command.ts";
-import { createMachine, startTime } from "./machine.ts";
+import { must, startTime } from "./command.ts";
+import { createMachine } from "./machine.ts";
 import type { MachineOptions } from "./machine.ts";
 import { BIN, k3sBinary, TEMPLATES } from "./places.ts";
 

@@ -72,3 +72,9 @@ export function field(value: unknown, ...path: readonly (string | number)[]): un
   }
   return current;
 }
+
+/** A field as text; "" when it is absent or no scalar. */
+export function textField(value: unknown, ...path: readonly (string | number)[]): string {
+  const found = field(value, ...path);
+  return typeof found === "string" || typeof found === "number" ? String(found) : "";
+}

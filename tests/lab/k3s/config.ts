@@ -82,5 +82,6 @@ function readSettings(path: string): [string, readonly string[]][] {
 
 function asValues(value: unknown): string[] {
   if (value === null || value === undefined) return [""];
-  return Array.isArray(value) ? value.map(String) : [String(value)];
+  if (Array.isArray(value)) return value.map(String);
+  return [typeof value === "object" ? JSON.stringify(value) : String(value)];
 }

@@ -174,6 +174,9 @@ export async function restoreSnapshot(settings: Settings): Promise<void> {
     `--data-dir=${paths.etcd}`,
     `--initial-cluster=${name}=${peerUrl(settings)}`,
     `--initial-advertise-peer-urls=${peerUrl(settings)}`,
+    // K3s leaves it empty where etcd's default would be "etcd-cluster"; only so does the restored
+    // server get another member id than it had, and old peers do not take it for their own.
+    "--initial-cluster-token=",
   ]);
   if (exitCode !== 0) throw new FrontError(lastError(stderr));
   dieAtResetStep(2);

@@ -5,7 +5,7 @@
 import { scryptSync, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { ApiClient } from "./api.ts";
-import { field } from "./api.ts";
+import { field, textField } from "./api.ts";
 import { VERSION } from "./about.ts";
 import { etcdctl, memberName } from "./etcd.ts";
 import { log, textOf } from "./log.ts";
@@ -56,7 +56,7 @@ async function passwordAccepted(
     });
     return true;
   }
-  const kept = Buffer.from(String(field(body, "data", "hash") ?? ""), "base64").toString();
+  const kept = Buffer.from(textField(body, "data", "hash"), "base64").toString();
   const [, salt = "", , , , expected = ""] = kept.split(":");
   const wanted = Buffer.from(expected, "base64");
   const actual = scryptOf(password, salt);

@@ -1,6 +1,6 @@
 /** `/db/snapshot` on the supervisor, the schedule, and the ETCDSnapshotFile objects that mirror the folder. */
 import type { ApiClient } from "./api.ts";
-import { field } from "./api.ts";
+import { field, textField } from "./api.ts";
 import { due } from "./cron.ts";
 import { fault } from "./faults.ts";
 import { FrontError, log, textOf } from "./log.ts";
@@ -27,7 +27,7 @@ export function serveSnapshots(
   const mirror = (folder: string, made?: SnapshotFile): Promise<void> =>
     mirrorFolder(settings, api, { found: snapshots.list(folder), made, hash });
   const serve = async (body: unknown): Promise<unknown> => {
-    const folder = String(field(body, "dir") ?? "");
+    const folder = textField(body, "dir");
     const names = asNames(field(body, "names"));
     switch (field(body, "operation")) {
       case "save": {

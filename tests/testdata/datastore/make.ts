@@ -37,7 +37,7 @@ interface Release {
 const NEW: Release = {
   name: "etcd-3.7",
   etcd: [parts, "etcd"],
-  etcdctl: [parts, "etcdctl"],
+  etcdctl: [resolve(bin, "etcdctl")],
   status: [parts, "etcdutl"],
 };
 const OLD: Release = {

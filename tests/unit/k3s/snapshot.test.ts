@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reasonIn } from "../../../src/k3s/save-error.ts";
-import { saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { OperatorError } from "../../../src/errors.ts";
+import { leftoverSnapshots, saveSnapshot } from "../../../src/k3s/snapshot.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
 import type { Settings } from "../../../src/k3s/settings.ts";
@@ -124,6 +125,56 @@ ${SAVE}; echo data > ${folder}/snapshots/$name; echo "msg=\\"Snapshot $name save
     await k3s(`exit 1`);
     await expect(saveSnapshot(host, { ...settings, snapshotName: "railiance" })).rejects.toThrow();
     expect(await readFile(join(folder, "calls"), "utf8")).toContain("--name s2-railiance-s2-");
+  });
+});
+
+describe("saveSnapshot() after a signal", () => {
+  const reason = new OperatorError("terminated", "INTERRUPTED", "stopped by SIGTERM");
+
+  test("lets the save end and removes its snapshot", async () => {
+    const stop = new AbortController();
+    await k3s(`if [ "$2" = delete ]; then rm ${folder}/snapshots/*
+  for word; do name=$word; done; echo "msg=\\"Snapshot $name deleted.\\"" >&2; exit; fi
+touch ${folder}/saving; sleep 0.3; ${SAVE}; echo data > ${folder}/snapshots/$name
+echo "msg=\\"Snapshot $name saved.\\"" >&2`);
+    const saving = saveSnapshot(testHost({ signal: stop.signal }), settings);
+    saving.catch(() => undefined);
+    while (!(await readdir(folder)).includes("saving"))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort(reason);
+    await expect(saving).rejects.toThrow("stopped by SIGTERM");
+    expect(await readdir(join(folder, "snapshots"))).toEqual([]);
+    expect(await readFile(join(folder, "calls"), "utf8")).toContain("etcd-snapshot delete");
+  });
+
+  test("does not wait for ever for K3s, and says what may be left", async () => {
+    const stop = new AbortController();
+    await k3s(`touch ${folder}/saving; sleep 100`);
+    const saving = saveSnapshot(testHost({ signal: stop.signal }), settings, { stopGrace: 20 });
+    saving.catch(() => undefined);
+    while (!(await readdir(folder)).includes("saving"))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort(reason);
+    await expect(saving).rejects.toThrow("k3s is still saving its snapshot");
+  });
+});
+
+describe("leftoverSnapshots()", () => {
+  test("knows ours by name and node, and leaves everybody else's alone", async () => {
+    const ours = [
+      "railiance-s2-0a1b-host-1-1795439532",
+      "s2-railiance-s2-0a1b-host-1-1795439532",
+      "railiance-s2-0a1b-host-1-0123abcd-1795439532",
+    ];
+    const others = [
+      "railiance-s2-0a1b-host-2-1795439532",
+      "railiance-s2-mine-host-1-1795439532",
+      "etcd-snapshot-host-1-1795439532",
+      "railiance-s2-0a1b-host-1-1795439532.part",
+    ];
+    for (const name of [...ours, ...others]) await writeFile(join(folder, "snapshots", name), "");
+    const found = await leftoverSnapshots(testHost({ hostname: "Host-1" }), settings);
+    expect(found.toSorted()).toEqual(ours.toSorted());
   });
 });
 

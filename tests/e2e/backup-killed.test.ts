@@ -1,0 +1,218 @@
+/**
+ * Signals in every phase of a backup. After SIGINT and SIGTERM nothing at all is
+ * left; after kill -9 nothing has a final name, and the next run clears up.
+ */
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { descendants, kill } from "../lab/command.ts";
+import { skipWithoutLab, startBareServer } from "../lab/server.ts";
+import { archivesOn, backedUp, clearArchives, leftovers, until } from "./bad-backup.ts";
+import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
+import type { BareServer, Started } from "../lab/server.ts";
+
+/** Slows every read down, so that each phase lasts long enough to be met. */
+const SLOWLY = "strace -f -q -o /dev/null -e trace=pread64 -e inject=pread64:delay_enter=60000";
+
+interface Phase {
+  readonly name: string;
+  /** What makes it last. */
+  readonly faults?: string;
+  readonly slowHelm?: boolean;
+  readonly prefix?: string;
+  /** Whether the program is in it, by what it has open and what it has said. */
+  readonly reached: (seen: Seen) => boolean;
+}
+
+interface Seen {
+  readonly open: readonly string[];
+  readonly children: readonly string[];
+  readonly said: string;
+}
+
+const PHASES: readonly Phase[] = [
+  {
+    name: "save",
+    faults: "save-slow 2",
+    reached: ({ children }) => children.some((line) => line.includes("etcd-snapshot save")),
+  },
+  {
+    name: "inspect",
+    prefix: SLOWLY,
+    reached: ({ open, said }) =>
+      !said.includes("trailer ok") &&
+      open.some((path) => path.includes("/snapshots/railiance-s2-")),
+  },
+  {
+    name: "collect",
+    slowHelm: true,
+    reached: ({ children }) => children.some((line) => line.includes("helm list")),
+  },
+  {
+    name: "encrypt",
+    prefix: SLOWLY,
+    reached: ({ open, said }) =>
+      !said.includes("encrypted for") && open.some((path) => path.includes(".railiance-tmp-")),
+  },
+  {
+    name: "read back",
+    prefix: SLOWLY,
+    reached: ({ open, said }) =>
+      said.includes("encrypted for") && open.some((path) => path.includes(".railiance-tmp-")),
+  },
+];
+
+describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
+  let server: BareServer;
+  let helm = "";
+
+  beforeAll(async () => {
+    server = await startBareServer();
+    await giveKey(server);
+    await server.must("head -c 4194304 /dev/urandom > /etc/rancher/k3s/big.bin");
+    helm = (await server.must("readlink /usr/local/bin/helm")).trim();
+    await backedUp(server);
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+  afterEach(async () => {
+    server.faults("");
+    await healHelm();
+  });
+
+  /** Puts helm back, and ends the child of a hanging one that a killed run could not end. */
+  async function healHelm(): Promise<void> {
+    await server.must(
+      `ln -sfn ${helm} /usr/local/bin/helm; test ! -e /root/helm-child || kill $(cat /root/helm-child) 2>/dev/null; rm -f /root/helm-child`,
+    );
+  }
+
+  /** Starts a backup, sends the signal as soon as the phase is reached, and gives how it ended. */
+  async function stop(phase: Phase, signal: NodeJS.Signals) {
+    server.faults(phase.faults ?? "");
+    if (phase.slowHelm === true) {
+      server.remove("/usr/local/bin/helm");
+      server.write(
+        "/usr/local/bin/helm",
+        "#!/bin/sh\nsleep 86399 &\necho $! > /root/helm-child\nwait\n",
+        0o755,
+      );
+    }
+    server.write("/root/said", "");
+    const started = server.start(`${phase.prefix ?? ""} ${PROGRAM} backup 2>/root/said`);
+    let pid = 0;
+    await until(`the phase ${phase.name}`, () => {
+      pid = programBelow(started);
+      return pid !== 0 && phase.reached(seenOf(pid, server.read("/root/said")));
+    });
+    kill(pid, signal);
+    const { exitCode, stdout } = await started.done;
+    return { exitCode, stdout, said: server.read("/root/said") };
+  }
+
+  for (const phase of PHASES) {
+    for (const [signal, exit] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+    ] as const) {
+      test(`by ${signal} during ${phase.name} leaves nothing and ends with ${exit}`, async () => {
+        const before = await archivesOn(server);
+        const { exitCode, stdout, said } = await stop(phase, signal);
+        expect(said).toContain(`error: stopped by ${signal}; nothing unfinished was left behind\n`);
+        expect(exitCode).toBe(exit);
+        expect(stdout).toBe("");
+        expect(await leftovers(server)).toBe("");
+        expect(await archivesOn(server)).toEqual(before);
+        const children = "test ! -e /root/helm-child || ! kill -0 $(cat /root/helm-child)";
+        expect((await server.run(children)).exitCode).toBe(0);
+      }, 60_000);
+    }
+
+    test(`by kill -9 during ${phase.name} leaves no archive, and the next run clears up`, async () => {
+      await clearArchives(server);
+      const { exitCode } = await stop(phase, "SIGKILL");
+      expect(exitCode).toBe(137);
+      const names = await archivesOn(server);
+      expect(names.filter((name) => !name.startsWith(".railiance-tmp-"))).toEqual([]);
+      expect(await leftovers(server)).not.toBe("");
+      server.faults("");
+      await healHelm();
+      await backedUp(server);
+      expect(await archivesOn(server)).toHaveLength(2);
+    }, 60_000);
+  }
+
+  for (const [call, state] of [
+    ["link", "before the archive has its name"],
+    ["unlink", "between its name and the end of its temp name"],
+    ["rename", "before its sidecar has its name"],
+  ] as const) {
+    test(`by kill -9 ${state} leaves a whole archive or none, and the next run clears up`, async () => {
+      await clearArchives(server);
+      const path = `-P ${ARCHIVES}`;
+      expect(path).not.toBe("");
+      // The first rename may be another file's: only calls in the archive folder count.
+      server.write(
+        "/root/trace.sh",
+        `exec strace -f -q -o /dev/null -e trace=${call} -e inject=${call}:signal=KILL:when=1 ${PROGRAM} backup\n`,
+      );
+      const { exitCode } = await server.run("sh /root/trace.sh");
+      expect(exitCode).toBe(137);
+      const names = await archivesOn(server);
+      const archives = names.filter((name) => name.startsWith("railiance-cluster_"));
+      for (const name of archives) {
+        expect((await server.run(`${PROGRAM} verify ${ARCHIVES}/${name}`)).exitCode).toBe(0);
+      }
+      expect(archives).toHaveLength(call === "link" ? 0 : 1);
+      await backedUp(server);
+      const after = await archivesOn(server);
+      expect(after.filter((name) => name.startsWith("."))).toEqual([]);
+      expect(after).toHaveLength(archives.length + 2);
+    }, 60_000);
+  }
+
+  test("leaves temp files of other hosts and other programs alone", async () => {
+    await clearArchives(server);
+    const kept = [
+      ".railiance-tmp-railiance-cluster_shop_s2_20260101T000000Z_00000000.tar.zst.age-012345678901",
+      ".other-tmp-file",
+    ];
+    const ours =
+      ".railiance-tmp-railiance-cluster_shop_s1_20260101T000000Z_00000000.tar.zst.age-012345678901";
+    for (const name of [...kept, ours]) server.write(`${ARCHIVES}/${name}`, "x");
+    await server.must(`chmod 0700 ${ARCHIVES}`);
+    const result = await server.run(`${PROGRAM} backup`);
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toContain(`removed ${ARCHIVES}/${ours}, left by a run that was cut off`);
+    const names = await archivesOn(server);
+    for (const name of kept) expect(names).toContain(name);
+    expect(names).not.toContain(ours);
+  }, 30_000);
+});
+
+/** The running program below a started command, as this machine numbers it; 0 when it is not there yet. */
+function programBelow(started: Started): number {
+  return (
+    descendants(started.pid).find(
+      (pid) => attempt(() => readlinkSync(`/proc/${pid}/exe`)) === PROGRAM,
+    ) ?? 0
+  );
+}
+
+function seenOf(pid: number, said: string): Seen {
+  const fds = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  return {
+    open: fds.map((fd) => attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ""),
+    children: descendants(pid).map((child) =>
+      (attempt(() => readFileSync(`/proc/${child}/cmdline`, "utf8")) ?? "").replaceAll("\0", " "),
+    ),
+    said,
+  };
+}
+
+/** Undefined for what has gone meanwhile. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
