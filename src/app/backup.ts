@@ -19,7 +19,7 @@ import { defaultClusterName, makeManifest } from "./make-manifest.ts";
 import { makeStage } from "./make-stage.ts";
 import { firstKeyFile, keyWarnings } from "./key-problems.ts";
 import { takeSnapshot } from "./snapshot.ts";
-import { count, timeText } from "./words.ts";
+import { count, timeText } from "../words.ts";
 import { writeArchive } from "./write-archive.ts";
 import { PROGRAM } from "../version.ts";
 import type { Context, Warning } from "./context.ts";

@@ -11,7 +11,7 @@ import { explainWriteError } from "../sys/write-errors.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { findArchives } from "./archives.ts";
-import { timeText } from "./words.ts";
+import { timeText } from "../words.ts";
 import { runbook } from "./runbook.ts";
 import { loadSigningKey } from "./signing-key.ts";
 import type { Manifest } from "../archive/manifest.ts";

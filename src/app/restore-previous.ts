@@ -2,7 +2,7 @@
 import { OperatorError, messageOf } from "../errors.ts";
 import { findArchives } from "./archives.ts";
 import { proveArchive } from "./proof.ts";
-import { spanText } from "./words.ts";
+import { spanText } from "../words.ts";
 import type { FoundArchive } from "./archives.ts";
 import type { Context } from "./context.ts";
 import type { RestoreOptions } from "./restore.ts";

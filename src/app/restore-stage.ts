@@ -45,7 +45,7 @@ export async function stageForRestore(
     return await stageOne(context, { path, identities });
   } catch (error) {
     const damaged = error instanceof OperatorError && error.exit === "verifyFailed";
-    if (!damaged || options.archive !== undefined) throw error;
+    if (!damaged || options.archive !== undefined) throw located(error, path);
     path = await findWholeArchive(context, { options, identities, damaged: path, error });
     return stageOne(context, { path, identities });
   }
@@ -72,6 +72,20 @@ async function stageOne(
     await stage[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Says which archive is meant, where the sentence does not. */
+function located(error: unknown, path: string): unknown {
+  if (!(error instanceof OperatorError) || error.message.includes(path)) return error;
+  if (error.exit !== "verifyFailed" && error.exit !== "key") return error;
+  const otherwise =
+    error.exit === "key"
+      ? "give the key it was made for with -i FILE"
+      : "nothing was changed; take another copy of it, or an older one: railiance-cluster list";
+  return new OperatorError(error.exit, error.code, `${path} cannot be used: ${error.message}`, {
+    hint: error.hint ?? otherwise,
+    cause: error,
+  });
 }
 
 /** What the steps need, read from the laid-out archive; so it is the same after a cut. */

@@ -5,7 +5,7 @@ import { compareVersions, k3sVersion } from "../k3s/version.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { freeBytes, readTextIfPresent, statOf } from "../sys/files.ts";
 import { hostAddresses } from "../sys/network.ts";
-import { sizeText } from "./words.ts";
+import { sizeText } from "../words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context, Warning } from "./context.ts";
 import type { RestoreOptions } from "./restore.ts";

@@ -1,6 +1,6 @@
 /** The plan of a restore in sentences. */
 import { keptFolders } from "./restore-plan.ts";
-import { spanText } from "./words.ts";
+import { spanText } from "../words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { RestorePlan } from "./journal.ts";
 

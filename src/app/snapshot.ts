@@ -5,7 +5,7 @@ import { OperatorError } from "../errors.ts";
 import { deleteSnapshot, leftoverSnapshots, saveSnapshot } from "../k3s/snapshot.ts";
 import { findTokens } from "../k3s/tokens.ts";
 import { openFile } from "../sys/files.ts";
-import { sizeText } from "./words.ts";
+import { sizeText } from "../words.ts";
 import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
 import type { SavedSnapshot } from "../k3s/snapshot.ts";
 import type { Settings } from "../k3s/settings.ts";

@@ -10,7 +10,7 @@ import { outputExists } from "../sys/archive-folder.ts";
 import { lazyFileStream } from "../sys/files.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { OperatorError, systemCode } from "../errors.ts";
-import { count, sizeText } from "./words.ts";
+import { count, sizeText } from "../words.ts";
 import type { Context } from "./context.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 
@@ -137,10 +137,7 @@ async function readBack(
   if (archive.manifest.id !== parts.manifest.id) throw differs(file.path);
   talk({
     type: "done",
-    text: `read back, ${count(parts.manifest.entries.length, "hash")} equal`.replace(
-      "hashs",
-      "hashes",
-    ),
+    text: `read back, ${count(parts.manifest.entries.length, "hash")} equal`,
   });
 }
 

@@ -1,6 +1,7 @@
 /** `/etc/rancher/k3s` with drop-ins and registries, and the files that configuration and flags name. */
 import { filesBelow } from "../sys/files.ts";
 import { addHostFile } from "./host-file.ts";
+import { count } from "../words.ts";
 import type { Asset } from "./asset.ts";
 import type { Settings } from "../k3s/settings.ts";
 
@@ -25,11 +26,11 @@ export function configAsset(settings: Settings): Asset {
       paths.delete(`${FOLDER}/k3s.yaml`);
       for (const path of settings.config.files) paths.add(path);
       for (const path of referencedPaths(settings)) paths.add(path);
-      let count = 0;
+      let found = 0;
       for (const path of [...paths].sort()) {
-        if (await addHostFile(collector, path, { kind: "config" })) count += 1;
+        if (await addHostFile(collector, path, { kind: "config" })) found += 1;
       }
-      return `${count} configuration files`;
+      return count(found, "configuration file");
     },
   };
 }

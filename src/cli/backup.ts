@@ -1,6 +1,6 @@
 /** `railiance-cluster backup` */
 import { backup } from "../app/backup.ts";
-import { count, sizeText } from "../app/words.ts";
+import { count, sizeText } from "../words.ts";
 import { COMMON_FLAGS, DATA_DIR, DIR, IDENTITY, directoryOf, pathOf, pathsOf } from "./args.ts";
 import type { BackupResult } from "../app/backup.ts";
 import type { Command, Flag, Outcome } from "./command.ts";

@@ -1,6 +1,6 @@
 /** `railiance-cluster list` */
 import { listArchives } from "../app/list.ts";
-import { sizeText } from "../app/words.ts";
+import { sizeText } from "../words.ts";
 import { COMMON_FLAGS, DIR, directoryOf } from "./args.ts";
 import { formatAge, formatTime, table } from "./format.ts";
 import type { ListResult } from "../app/list.ts";

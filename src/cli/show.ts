@@ -1,6 +1,6 @@
 /** `railiance-cluster show` */
 import { showArchive } from "../app/show.ts";
-import { count, sizeText } from "../app/words.ts";
+import { count, sizeText } from "../words.ts";
 import { COMMON_FLAGS, DIR, IDENTITY, archiveOf, directoryOf, pathsOf } from "./args.ts";
 import { formatAge, formatTime, table } from "./format.ts";
 import type { ShowResult } from "../app/show.ts";

@@ -2,7 +2,7 @@
 import type { AppEvent } from "../app/context.ts";
 import { escapeControl, escapeLines } from "./escape.ts";
 import { formatDuration } from "./format.ts";
-import { sizeText } from "../app/words.ts";
+import { sizeText } from "../words.ts";
 import { makeLog } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { ShownError, Talk, TalkOptions } from "./talk.ts";

@@ -1,7 +1,7 @@
 /** Talk for a person at a terminal: a line per finished step with its time, and something that moves for slow ones. */
 import { escapeControl, escapeLines } from "./escape.ts";
 import { formatDuration, width } from "./format.ts";
-import { sizeText } from "../app/words.ts";
+import { sizeText } from "../words.ts";
 import { handle, stopwatch } from "./talk-plain.ts";
 import type { ShownError, Talk, TalkOptions } from "./talk.ts";
 

@@ -1,6 +1,6 @@
 /** `railiance-cluster verify` */
 import { verifyArchives } from "../app/verify.ts";
-import { count, sizeText } from "../app/words.ts";
+import { count, sizeText } from "../words.ts";
 import { COMMON_FLAGS, DIR, IDENTITY, archiveOf, directoryOf, pathsOf } from "./args.ts";
 import { usage } from "./argv.ts";
 import { table } from "./format.ts";

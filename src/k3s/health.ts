@@ -92,7 +92,8 @@ export async function untilReady(host: Host, settings: Settings): Promise<string
       if (state === "failed") return "systemd has given K3s up";
       if (state !== "inactive") upAt = host.monotonic();
       else if (host.monotonic() - upAt > DOWN_ALLOWED) return "systemd does not start K3s";
-      if (state !== "inactive" && (await isReady(host, settings))) return "ready";
+      // The API server answers some time before K3s says that all of it has come up.
+      if (state === "active" && (await isReady(host, settings))) return "ready";
       const ended = (await restartsOf(host)) - restarts;
       return ended >= RESTARTS_ALLOWED ? `K3s has ended ${ended} times` : undefined;
     },

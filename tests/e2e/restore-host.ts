@@ -53,14 +53,8 @@ export async function makeObject(server: BareServer, name: string): Promise<void
 
 /** `kind/name uid` of what lies in the namespace default, and of the namespaces and nodes. */
 export async function objectsOf(server: BareServer): Promise<string> {
-  const template =
-    'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\\n"}{end}';
-  const text = await server.kubectl(
-    "get",
-    "configmaps,secrets,namespaces,nodes",
-    "-o",
-    template,
-  );
+  const template = 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid}{"\\n"}{end}';
+  const text = await server.kubectl("get", "configmaps,secrets,namespaces,nodes", "-o", template);
   return text.trim().split("\n").sort().join("\n");
 }
 

@@ -83,5 +83,6 @@ function readSettings(path: string): [string, readonly string[]][] {
 function asValues(value: unknown): string[] {
   if (value === null || value === undefined) return [""];
   if (Array.isArray(value)) return value.map(String);
-  return [typeof value === "object" ? JSON.stringify(value) : String(value)];
+  if (typeof value === "object") return [JSON.stringify(value)];
+  return [String(value)]; // eslint-disable-line typescript/no-base-to-string -- a scalar
 }

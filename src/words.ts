@@ -23,9 +23,10 @@ export function spanText(milliseconds: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
-/** `1 key`, `3 keys`. */
+/** `1 key`, `3 keys`, `2 hashes`. */
 export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+  const ending = /(?:s|sh|ch|x)$/.test(noun) ? "es" : "s";
+  return `${number} ${noun}${number === 1 ? "" : ending}`;
 }
 
 /** UTC to the second: `2026-11-23T02:31:07Z`. */

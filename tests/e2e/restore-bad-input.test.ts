@@ -1,0 +1,286 @@
+/** What a restore refuses before it touches anything: K3s goes on running, and every file is what it was. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { FORMAT, serializeManifest } from "../../src/archive/manifest.ts";
+import { skipWithoutLab } from "../lab/server.ts";
+import { makeTestArchive, makeTestContent, sealTar, testKeys } from "../helpers/archive.ts";
+import { END, join, member, put } from "../helpers/tar.ts";
+import { ARCHIVES, KEY_FILE, PROGRAM } from "./workload.ts";
+import {
+  expectRefusal,
+  fingerprint,
+  hostWithBackup,
+  isActive,
+  leftovers,
+  makeObject,
+  objectsOf,
+  restore,
+} from "./restore-host.ts";
+import type { BareServer } from "../lab/server.ts";
+import type { Backup } from "./restore-host.ts";
+
+const BAD = "/root/bad";
+
+describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
+  let server: BareServer;
+  let backup: Backup;
+  let name = "";
+  let whole: Uint8Array = new Uint8Array(0);
+  let mark = "";
+  let objects = "";
+  let started = "";
+
+  beforeAll(async () => {
+    ({ server, backup } = await hostWithBackup());
+    name = backup.archive.slice(backup.archive.lastIndexOf("/") + 1);
+    whole = new Uint8Array(server.readBytes(backup.archive)); // slice() of a Buffer is no copy
+    server.write("/root/test-key.txt", `${(await testKeys()).identity}\n`);
+    await makeObject(server, "later");
+    objects = await objectsOf(server);
+    mark = await fingerprint(server);
+    started = await startOfMain();
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+  afterEach(async () => {
+    server.remove(BAD);
+    expect(await isActive(server)).toBe(true);
+    expect(await startOfMain()).toBe(started);
+    expect(await fingerprint(server)).toBe(mark);
+    expect(await objectsOf(server)).toBe(objects);
+    expect(await leftovers(server)).toBe("");
+  });
+
+  /** K3s was not even restarted. */
+  async function startOfMain(): Promise<string> {
+    return server.must("systemctl show k3s -p ExecMainStartTimestampMonotonic");
+  }
+
+  function give(bytes: Uint8Array, as = name): string {
+    server.write(`${BAD}/${as}`, bytes);
+    return `${BAD}/${as}`;
+  }
+
+  test("not root", async () => {
+    const result = await server.run(`${PROGRAM} restore --yes`, { user: "nobody" });
+    expectRefusal(result, { exit: 5, says: "a restore needs root", hint: "sudo" });
+  });
+
+  test("no folder of archives, and none in it", async () => {
+    expectRefusal(await restore(server, "--yes --dir /nowhere"), {
+      exit: 9,
+      says: "the archive folder /nowhere does not exist",
+      hint: "--dir",
+    });
+    await server.must(`mkdir -p ${BAD}`);
+    expectRefusal(await restore(server, `--yes --dir ${BAD}`), {
+      exit: 9,
+      says: `there is no archive in ${BAD}`,
+      hint: "--dir",
+    });
+    expectRefusal(await restore(server, `--yes ${BAD}/none.tar.zst.age`), {
+      exit: 9,
+      says: `there is no file ${BAD}/none.tar.zst.age`,
+      hint: "list",
+    });
+  });
+
+  test("no consent", async () => {
+    expectRefusal(await restore(server), {
+      exit: 10,
+      says: "no terminal to ask on",
+      hint: "--yes",
+    });
+  });
+
+  test("an archive cut off, at its head, in the middle, at its end", async () => {
+    for (const size of [0, 40, 200, whole.length >> 1, whole.length - 1]) {
+      const path = give(whole.slice(0, size));
+      expectRefusal(await restore(server, `--yes ${path}`), { exit: 4, says: path });
+    }
+  }, 60_000);
+
+  test("an archive with a flipped byte, anywhere", async () => {
+    for (const part of [0.001, 0.3, 0.6, 0.9999]) {
+      const bytes = whole.slice();
+      const at = Math.floor(bytes.length * part);
+      bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+      const result = await restore(server, `--yes ${give(bytes)}`);
+      // In the header a flipped byte may also look like a file for another key.
+      expect([4, 8]).toContain(result.exitCode);
+      expectRefusal(result, { exit: result.exitCode, says: BAD });
+    }
+  }, 60_000);
+
+  test("two archives in one file, and bytes after the end", async () => {
+    for (const tail of [whole, new Uint8Array(100)]) {
+      const path = give(join(whole, tail));
+      expectRefusal(await restore(server, `--yes ${path}`), { exit: 4, says: path });
+    }
+  }, 60_000);
+
+  test("no archive at all", async () => {
+    const path = give(readFileSync(import.meta.path), name);
+    expectRefusal(await restore(server, `--yes ${path}`), { exit: 4, says: path });
+  });
+
+  test("an archive of a newer format", async () => {
+    const format = FORMAT.replace(/\d+$/, "2");
+    const newer = await makeTestArchive({ manifest: JSON.parse(JSON.stringify({ format })) });
+    const path = give(newer.bytes, newer.name);
+    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
+      exit: 4,
+      says: /newer|format/,
+      hint: "newer",
+    });
+  });
+
+  const wrongNames: readonly (readonly [what: string, edit: (block: Uint8Array) => void])[] = [
+    ["a name with ..", (block) => put(block, 0, "../../etc/cron.d/x")],
+    ["an absolute name", (block) => put(block, 0, "/etc/cron.d/x")],
+    ["a symbolic link", (block) => put(block, 156, "2")],
+    ["a hard link", (block) => put(block, 156, "1")],
+    ["a device", (block) => put(block, 156, "3")],
+    ["an entry that the manifest does not list", () => undefined],
+    ["a second manifest", (block) => block.fill(0, 0, 100) && put(block, 0, "manifest.json")],
+  ];
+  for (const [what, edit] of wrongNames) {
+    test(`an archive with ${what}`, async () => {
+      const { runbook, manifest } = await makeTestContent();
+      const bytes = await sealTar(
+        join(
+          member("RUNBOOK.md", runbook),
+          member("manifest.json", serializeManifest(manifest)),
+          member("harmless-name-of-some-length", "x", edit),
+          END,
+        ),
+      );
+      const path = give(bytes, (await makeTestArchive()).name);
+      expectRefusal(await restore(server, `--yes --force -i /root/test-key.txt ${path}`), {
+        exit: 4,
+        says: path,
+      });
+      expect(server.exists("/etc/cron.d/x")).toBe(false);
+    });
+  }
+
+  test("a key that does not open it, a broken one, none", async () => {
+    await server.must(`mv ${KEY_FILE} ${KEY_FILE}.away`);
+    try {
+      expectRefusal(await restore(server, "--yes -i /root/test-key.txt"), {
+        exit: 8,
+        says: backup.archive,
+      });
+      server.write(`${BAD}/key.txt`, "AGE-SECRET-KEY-1BROKEN\n");
+      expectRefusal(await restore(server, `--yes -i ${BAD}/key.txt`), {
+        exit: 8,
+        says: /key/,
+      });
+      expectRefusal(await restore(server, "--yes"), {
+        exit: 8,
+        says: "there is no age key",
+        hint: "-i FILE",
+      });
+    } finally {
+      await server.must(`mv ${KEY_FILE}.away ${KEY_FILE}`);
+    }
+  }, 60_000);
+
+  test("an archive of another cluster; --force would take it", async () => {
+    const other = await makeTestArchive();
+    const path = give(other.bytes, other.name);
+    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
+      exit: 10,
+      says: "this host belongs to another cluster",
+      hint: "--force",
+    });
+    const planned = await restore(server, `--plan --force -i /root/test-key.txt ${path}`);
+    expect(planned.exitCode).toBe(0);
+    expect(planned.stdout).toContain(path);
+  });
+
+  test("an archive of three servers, whose peers may still run", async () => {
+    const names = ["s1", "s2", "s3"];
+    const content = await makeTestContent();
+    const datastore = {
+      ...content.manifest.datastore,
+      members: names.map((one) => ({ name: one, peerUrls: [`https://${one}:2380`] })),
+    };
+    const many = await makeTestArchive({ manifest: { datastore } });
+    const path = give(many.bytes, many.name);
+    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
+      exit: 10,
+      says: "a cluster of 3 servers (s1, s2, s3)",
+      hint: "--force",
+    });
+  });
+
+  test("a K3s older than that of the backup", async () => {
+    await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
+    server.write(
+      "/usr/local/bin/k3s",
+      `#!/bin/sh
+[ "$1" = --version ] && { echo "k3s version v1.30.4+k3s1 (98262b5d)"; exit 0; }
+exec /usr/local/bin/k3s.real "$@"
+`,
+      0o755,
+    );
+    try {
+      expectRefusal(await restore(server, "--yes"), {
+        exit: 10,
+        says: "this host has K3s v1.30.4+k3s1, older than the v1.37.2+k3s1 of the backup",
+        hint: "--force",
+      });
+    } finally {
+      await server.must("mv /usr/local/bin/k3s.real /usr/local/bin/k3s");
+    }
+  });
+
+  test("another data folder than the archive's", async () => {
+    expectRefusal(await restore(server, "--yes --data-dir /srv/k3s"), {
+      exit: 2,
+      says: "not in /srv/k3s",
+      hint: "--data-dir",
+    });
+  });
+
+  test("a disk that has no room for what is unpacked", async () => {
+    await server.must(
+      "mkdir -p /var/lib/railiance && mount -t tmpfs -o size=200k tmpfs /var/lib/railiance",
+    );
+    try {
+      expectRefusal(await restore(server, "--yes"), {
+        exit: 5,
+        says: /cannot write to .*: no space is left on the device/,
+        hint: "free some space",
+      });
+      expect((await server.must("find /var/lib/railiance/cluster -type f")).trim()).toBe("");
+    } finally {
+      await server.must("umount /var/lib/railiance");
+    }
+  });
+
+  test("the newest archive is damaged: said loudly, the previous offered, not taken by itself", async () => {
+    const older = `${BAD}/${name}`;
+    const newest = `${BAD}/${name.replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_")}`;
+    server.write(older, whole);
+    server.write(newest, whole.slice(0, -100));
+    const refused = await restore(server, `--yes --dir ${BAD}`);
+    expect(refused.stderr).toContain(`THE NEWEST ARCHIVE IS DAMAGED: ${newest}`);
+    expectRefusal(refused, {
+      exit: 4,
+      says: `the newest whole one is ${name}`,
+      hint: "restore --previous",
+    });
+    const planned = await restore(server, `--plan --previous --dir ${BAD}`);
+    expect(planned.exitCode).toBe(0);
+    expect(planned.stderr).toContain(`THE NEWEST ARCHIVE IS DAMAGED: ${newest}`);
+    expect(planned.stdout).toContain(older);
+    server.write(older, whole.slice(0, -100));
+    expectRefusal(await restore(server, `--yes --previous --dir ${BAD}`), {
+      exit: 4,
+      says: "none of the others is whole",
+      hint: "--dir",
+    });
+    expect((await server.must(`ls ${ARCHIVES} | wc -l`)).trim()).toBe("2");
+  }, 60_000);
+});
