@@ -47,7 +47,7 @@ lab-build: $(SETUP) ## build the real control plane the tests run against
 	@tests/lab/build.sh
 
 ##@ Work on it
-.PHONY: build dist check test test-lab test-live deno-test format clean help
+.PHONY: build dist check test test-lab test-large test-live deno-test format clean help
 build: $(PROGRAM) ## compile dist/railiance-cluster for this machine
 
 dist: $(SETUP) ## compile for every target, with checksums and SBOM
@@ -64,6 +64,9 @@ test: $(PROGRAM) lab-build ## every test, with what it needs
 
 test-lab: $(PROGRAM) lab-build ## only the tests on bare servers
 	@$(BUN) build/test.ts conformance e2e
+
+test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minutes)
+	@$(BUN) build/test.ts large
 
 test-live: $(PROGRAM) ## the same end-to-end tests against a real k3s (K3S_BIN=…, throw-away host!)
 	@test -n "$(K3S_BIN)" || { echo "test-live needs K3S_BIN=/path/to/k3s, and a host you can lose" >&2; exit 2; }

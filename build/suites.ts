@@ -59,4 +59,9 @@ export const SUITES: readonly Suite[] = [
     about: "backup and restore on bare servers",
     command: bunTest("tests/e2e", 600_000),
   },
+  {
+    name: "large",
+    about: "memory with a snapshot of 1 GiB",
+    command: bunTest("tests/large", 1_200_000),
+  },
 ];

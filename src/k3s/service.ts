@@ -23,7 +23,7 @@ export async function serviceState(host: Host): Promise<ServiceState> {
 }
 
 /** As the command line of a K3s server reads, also when it has rewritten its own title. */
-const SERVER = /^\S*\bk3s(-server)?\s+server\b/;
+const SERVER = /^\S*\bk3s\S*\s+server\b/;
 
 /** Stops K3s and waits until it is down; `KillMode=process` leaves the containers running. */
 export async function stopService(

@@ -4,21 +4,28 @@
  */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { descendants, kill } from "../lab/command.ts";
+import { descendants, kill, start } from "../lab/command.ts";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { archivesOn, backedUp, clearArchives, leftovers, until } from "./bad-backup.ts";
 import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
 import type { BareServer, Started } from "../lab/server.ts";
 
-/** Slows every read down, so that each phase lasts long enough to be met. */
-const SLOWLY = "strace -f -q -o /dev/null -e trace=pread64 -e inject=pread64:delay_enter=60000";
+/** Slows every read of a file down, so that a phase lasts long enough to be met. */
+const SLOWLY = [
+  "strace",
+  "-q",
+  "-o/dev/null",
+  "-etrace=pread64",
+  "-einject=pread64:delay_enter=60000",
+];
 
 interface Phase {
   readonly name: string;
   /** What makes it last. */
   readonly faults?: string;
-  readonly slowHelm?: boolean;
-  readonly prefix?: string;
+  readonly helm?: "hangs" | "waits";
+  /** From the start, or from when helm is asked: the k3s commands before that would be slow too. */
+  readonly slow?: "all" | "afterHelm";
   /** Whether the program is in it, by what it has open and what it has said. */
   readonly reached: (seen: Seen) => boolean;
 }
@@ -37,25 +44,25 @@ const PHASES: readonly Phase[] = [
   },
   {
     name: "inspect",
-    prefix: SLOWLY,
+    slow: "all",
     reached: ({ open, said }) =>
       !said.includes("trailer ok") &&
       open.some((path) => path.includes("/snapshots/railiance-s2-")),
   },
   {
     name: "collect",
-    slowHelm: true,
+    helm: "hangs",
     reached: ({ children }) => children.some((line) => line.includes("helm list")),
   },
   {
     name: "encrypt",
-    prefix: SLOWLY,
+    slow: "afterHelm",
     reached: ({ open, said }) =>
       !said.includes("encrypted for") && open.some((path) => path.includes(".railiance-tmp-")),
   },
   {
     name: "read back",
-    prefix: SLOWLY,
+    slow: "afterHelm",
     reached: ({ open, said }) =>
       said.includes("encrypted for") && open.some((path) => path.includes(".railiance-tmp-")),
   },
@@ -81,24 +88,34 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
   /** Puts helm back, and ends the child of a hanging one that a killed run could not end. */
   async function healHelm(): Promise<void> {
     await server.must(
-      `ln -sfn ${helm} /usr/local/bin/helm; test ! -e /root/helm-child || kill $(cat /root/helm-child) 2>/dev/null; rm -f /root/helm-child`,
+      `ln -sfn ${helm} /usr/local/bin/helm; test ! -e /root/helm-child || kill $(cat /root/helm-child) 2>/dev/null; rm -f /root/helm-*`,
     );
+  }
+
+  function replaceHelm(script: string): void {
+    server.remove("/usr/local/bin/helm");
+    server.write("/usr/local/bin/helm", `#!/bin/sh\n${script}\n`, 0o755);
   }
 
   /** Starts a backup, sends the signal as soon as the phase is reached, and gives how it ended. */
   async function stop(phase: Phase, signal: NodeJS.Signals) {
     server.faults(phase.faults ?? "");
-    if (phase.slowHelm === true) {
-      server.remove("/usr/local/bin/helm");
-      server.write(
-        "/usr/local/bin/helm",
-        "#!/bin/sh\nsleep 86399 &\necho $! > /root/helm-child\nwait\n",
-        0o755,
+    if (phase.helm === "hangs") replaceHelm("sleep 86399 &\necho $! > /root/helm-child\nwait");
+    if (phase.slow === "afterHelm") {
+      replaceHelm(
+        `touch /root/helm-asked; while [ ! -e /root/helm-go ]; do sleep 0.02; done; exec ${helm} "$@"`,
       );
     }
     server.write("/root/said", "");
-    const started = server.start(`${phase.prefix ?? ""} ${PROGRAM} backup 2>/root/said`);
+    const slowly = phase.slow === "all" ? [...SLOWLY, "-f"].join(" ") : "";
+    const started = server.start(`${slowly} ${PROGRAM} backup 2>/root/said`);
     let pid = 0;
+    if (phase.slow === "afterHelm") {
+      await until("the question to helm", () => server.exists("/root/helm-asked"));
+      pid = programBelow(started);
+      await slowDown(pid);
+      server.write("/root/helm-go", "");
+    }
     await until(`the phase ${phase.name}`, () => {
       pid = programBelow(started);
       return pid !== 0 && phase.reached(seenOf(pid, server.read("/root/said")));
@@ -133,7 +150,6 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
       const names = await archivesOn(server);
       expect(names.filter((name) => !name.startsWith(".railiance-tmp-"))).toEqual([]);
       expect(await leftovers(server)).not.toBe("");
-      server.faults("");
       await healHelm();
       await backedUp(server);
       expect(await archivesOn(server)).toHaveLength(2);
@@ -147,14 +163,10 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
   ] as const) {
     test(`by kill -9 ${state} leaves a whole archive or none, and the next run clears up`, async () => {
       await clearArchives(server);
-      const path = `-P ${ARCHIVES}`;
-      expect(path).not.toBe("");
-      // The first rename may be another file's: only calls in the archive folder count.
-      server.write(
-        "/root/trace.sh",
-        `exec strace -f -q -o /dev/null -e trace=${call} -e inject=${call}:signal=KILL:when=1 ${PROGRAM} backup\n`,
+      const inject = `-e trace=${call} -e inject=${call}:signal=KILL:when=1`;
+      const { exitCode } = await server.run(
+        `strace -f --seccomp-bpf -q -o /dev/null ${inject} ${PROGRAM} backup`,
       );
-      const { exitCode } = await server.run("sh /root/trace.sh");
       expect(exitCode).toBe(137);
       const names = await archivesOn(server);
       const archives = names.filter((name) => name.startsWith("railiance-cluster_"));
@@ -165,7 +177,8 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
       await backedUp(server);
       const after = await archivesOn(server);
       expect(after.filter((name) => name.startsWith("."))).toEqual([]);
-      expect(after).toHaveLength(archives.length + 2);
+      // Verifying wrote the sidecar that the killed run could not.
+      expect(after).toHaveLength(archives.length * 2 + 2);
     }, 60_000);
   }
 
@@ -187,6 +200,22 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
     expect(names).not.toContain(ours);
   }, 30_000);
 });
+
+/** Slows down the threads of a process, but none of the programs that it starts. */
+async function slowDown(pid: number): Promise<void> {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const [program = "", ...args] = SLOWLY;
+  const tracer = start([program, ...args, ...threads.flatMap((thread) => ["-p", thread])]);
+  tracer.done.catch(() => undefined);
+  await until("strace", () =>
+    threads.every((thread) =>
+      /^TracerPid:\s+[1-9]/m.test(
+        attempt(() => readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8")) ??
+          "TracerPid:\t1",
+      ),
+    ),
+  );
+}
 
 /** The running program below a started command, as this machine numbers it; 0 when it is not there yet. */
 function programBelow(started: Started): number {

@@ -3,22 +3,19 @@
  * lives in memory. Its mounts and its network hang on one holder process, so
  * nothing is left when this process dies, however it dies.
  */
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { command, descendants, kill, must, start, startTime } from "./command.ts";
-import type { CommandOptions, CommandResult, Started } from "./command.ts";
+import { mkdirSync, rmSync } from "node:fs";
+import { command, descendants, kill, must, start } from "./command.ts";
+import type { CommandResult, Started } from "./command.ts";
+import { giveAddress, inside, startHolder } from "./holder.ts";
+import { entering, leaderOf, startNspawn } from "./nspawn.ts";
+import type { RunOptions } from "./nspawn.ts";
 import { RUNS } from "./places.ts";
-import { BINDS, furnish, hideBuildMachine } from "./rootfs.ts";
+import { furnish, hideBuildMachine } from "./rootfs.ts";
 import type { RootOptions } from "./rootfs.ts";
 import { sweepStaleRuns } from "./stale.ts";
 
-export interface RunOptions extends CommandOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  /** Default root. */
-  readonly user?: string;
-}
+export type { RunOptions } from "./nspawn.ts";
 
 export interface MachineOptions extends RootOptions {
   /** "memory" (default), or "real": the upper layer lies on the build machine's disk, with its slow fsync. */
@@ -83,56 +80,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     throw error;
   }
   return machineOn(run, { holder, options });
-}
-
-/** Commands run with the holder's mounts and network. */
-function inside(holder: number, argv: readonly string[]): Promise<string> {
-  return must(["nsenter", "-t", String(holder), "-m", "-n", "--", ...argv]);
-}
-
-async function startHolder(
-  run: string,
-  disk: "memory" | "real",
-): Promise<{ pid: number; process: ChildProcess }> {
-  const memory = disk === "memory" ? `mount -t tmpfs -o size=12g,mode=755 lab ${run}/layer` : ":";
-  mkdirSync(`${run}/layer`, { recursive: true });
-  mkdirSync(`${run}/root`, { recursive: true });
-  const script = `set -e; ${memory}; mkdir -p ${run}/layer/upper ${run}/layer/work; echo ready; exec sleep infinity`;
-  const process_ = spawn(
-    "setpriv",
-    [
-      "--pdeathsig",
-      "KILL",
-      "--",
-      "unshare",
-      "--mount",
-      "--net",
-      "--propagation",
-      "private",
-      "sh",
-      "-c",
-      script,
-    ],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  await new Promise<void>((resolve, reject) => {
-    process_.stdout?.once("data", () => resolve());
-    process_.once("exit", (code) => reject(new Error(`the lab's holder ended with ${code}`)));
-  });
-  process_.unref();
-  const pid = process_.pid ?? 0;
-  writeFileSync(
-    `${run}/owner`,
-    JSON.stringify({ pid: process.pid, started: startTime(process.pid) }),
-  );
-  return { pid, process: process_ };
-}
-
-/** A kernel may lack dummy links, so the address goes on lo (lab.md). */
-async function giveAddress(holder: number, address: string): Promise<void> {
-  await inside(holder, ["ip", "link", "set", "lo", "up"]);
-  await inside(holder, ["ip", "addr", "add", `${address}/32`, "dev", "lo"]);
-  await inside(holder, ["ip", "route", "add", "default", "dev", "lo"]);
 }
 
 function machineOn(
@@ -201,68 +148,6 @@ function machineOn(
   return machine;
 }
 
-function startNspawn(
-  run: string,
-  options: { readonly holder: number; readonly name: string },
-): ChildProcess {
-  const console_ = openSync(`${run}/console.log`, "a");
-  return spawn(
-    "setpriv",
-    [
-      "--pdeathsig",
-      "KILL",
-      "--",
-      "nsenter",
-      "-t",
-      String(options.holder),
-      "-m",
-      "--",
-      "systemd-nspawn",
-      "--quiet",
-      "--register=no",
-      "--keep-unit",
-      "--boot",
-      `--directory=${run}/root`,
-      `--machine=${options.name}`,
-      `--network-namespace-path=/proc/${options.holder}/ns/net`,
-      "--resolv-conf=off",
-      "--timezone=off",
-      "--link-journal=no",
-      "--console=pipe",
-      ...BINDS,
-    ],
-    { stdio: ["ignore", console_, console_], env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } },
-  );
-}
-
-async function leaderOf(nspawn: ChildProcess, run: string): Promise<number> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
-    if (nspawn.exitCode !== null) break;
-    for (const pid of descendants(nspawn.pid ?? 0)) {
-      if (isFirstProcess(pid)) return pid;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(
-    `systemd-nspawn did not start: ${readFileSync(`${run}/console.log`, "utf8").slice(-2000)}`,
-  );
-}
-
-/** PID 1 of a namespace that has become systemd. */
-function isFirstProcess(pid: number): boolean {
-  try {
-    const numbers =
-      /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]?.split(/\s+/) ?? [];
-    return (
-      numbers.length > 1 &&
-      numbers.at(-1) === "1" &&
-      readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "systemd"
-    );
-  } catch {
-    return false;
-  }
-}
-
 async function untilBooted(machine: Machine): Promise<void> {
   for (let attempt = 0; attempt < 600; attempt += 1) {
     const { stdout } = await machine.run(["systemctl", "is-system-running"]);
@@ -273,34 +158,4 @@ async function untilBooted(machine: Machine): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`server ${machine.name} did not boot`);
-}
-
-function entering(leader: number, given: string | readonly string[], how: RunOptions): string[] {
-  const argv = typeof given === "string" ? ["bash", "-c", given] : given;
-  const home = how.user === undefined ? "/root" : `/home/${how.user}`;
-  const env = {
-    HOME: home,
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    LANG: "C.UTF-8",
-    ...how.env,
-  };
-  const user = how.user === undefined ? [] : ["runuser", "-u", how.user, "--"];
-  return [
-    "nsenter",
-    "-t",
-    String(leader),
-    "-m",
-    "-u",
-    "-i",
-    "-n",
-    "-p",
-    "-C",
-    "--",
-    "env",
-    "-i",
-    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    ...(how.cwd === undefined ? [] : ["--chdir", how.cwd]),
-    ...user,
-    ...argv,
-  ];
 }

@@ -40,6 +40,8 @@ export async function connect(
       headers: { authorization },
       signal: AbortSignal.timeout(timeout),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      throw lostConnection(`${method === "POST" ? "Post" : "Get"} "${url}${path}"`, error);
     });
     const answer: unknown = await response.json();
     if (response.ok) return answer;
@@ -65,6 +67,14 @@ async function fetchAuthority(url: string, timeout: number): Promise<Uint8Array>
       : `dial tcp ${host}: connect: connection refused`;
     throw new FrontError(`failed to get CA certs: Get "${url}/cacerts": ${reason}`);
   }
+}
+
+/** What Go says when an answer takes too long, or the server ends before it. */
+function lostConnection(request: string, error: unknown): FrontError {
+  const slow = error instanceof Error && error.name === "TimeoutError";
+  return new FrontError(
+    `${request}: ${slow ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)" : "EOF"}`,
+  );
 }
 
 /** The token out of a file of the data dir; Go's text when it cannot be read. */

@@ -45,8 +45,7 @@ export async function fetchBootstrap(settings: Settings): Promise<string> {
       return bootstrap;
     } catch (error) {
       const text = textOf(error);
-      if (!/failed to get CA certs|starting|Unable to connect|ConnectionRefused/.test(text))
-        throw error;
+      if (!/failed to get CA certs|starting|EOF$|deadline exceeded/.test(text)) throw error;
       if (Date.now() > deadline) {
         throw new FrontError(
           `Get "${settings.join}/v1-k3s/server-bootstrap": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
