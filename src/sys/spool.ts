@@ -23,12 +23,22 @@ export interface Spool extends AsyncDisposable {
 
 const PIECE = 256 * 1024;
 
-/** Makes a spool on the file system of `parent`, which must exist. */
-export async function createSpool(parent: string): Promise<Spool> {
+/**
+ * Makes a spool on the file system of `parent`, which must exist. `whileNamed`
+ * is called with its path while it is still empty and has one.
+ */
+export async function createSpool(
+  parent: string,
+  options: { readonly whileNamed?: (path: string) => void } = {},
+): Promise<Spool> {
   const path = join(parent, `railiance-spool-${randomBytes(8).toString("hex")}`);
   const handle = await open(path, "wx+", 0o600);
   try {
-    await rm(path);
+    try {
+      options.whileNamed?.(path);
+    } finally {
+      await rm(path);
+    }
   } catch (error) {
     await handle.close();
     throw error;

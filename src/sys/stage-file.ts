@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { FileHandle } from "node:fs/promises";
 import { release } from "../buffers.ts";
 import { freeBytes, readTextIfPresent, statOf } from "./files.ts";
 
@@ -18,9 +19,7 @@ export async function writeStream(
   stream: AsyncIterable<Uint8Array>,
   options: { readonly sync?: boolean } = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const handle = await open(path, flags, 0o600);
+  const handle = await openNew(path);
   try {
     for await (const piece of stream) {
       let offset = 0;
@@ -34,6 +33,17 @@ export async function writeStream(
   } finally {
     await handle.close();
   }
+}
+
+/** Makes an empty file (0600), and folders (0700) as needed, for another program to fill. Throws as `writeStream`. */
+export async function makeEmptyFile(path: string): Promise<void> {
+  await (await openNew(path)).close();
+}
+
+async function openNew(path: string): Promise<FileHandle> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  return open(path, flags, 0o600);
 }
 
 /**

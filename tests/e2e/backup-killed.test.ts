@@ -10,14 +10,11 @@ import { archivesOn, backedUp, clearArchives, leftovers, until } from "./bad-bac
 import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
 import type { BareServer, Started } from "../lab/server.ts";
 
-/** Slows every read of a file down, so that a phase lasts long enough to be met. */
-const SLOWLY = [
-  "strace",
-  "-q",
-  "-o/dev/null",
-  "-etrace=pread64",
-  "-einject=pread64:delay_enter=60000",
-];
+/** strace that makes every read of a file take longer, so that a phase lasts long enough to be met. */
+function slowReads(milliseconds: number): string[] {
+  const delay = `-einject=pread64:delay_enter=${milliseconds * 1000}`;
+  return ["strace", "-q", "-o/dev/null", "-etrace=pread64", delay];
+}
 
 interface Phase {
   readonly name: string;
@@ -75,7 +72,7 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
   beforeAll(async () => {
     server = await startBareServer();
     await giveKey(server);
-    await server.must("head -c 4194304 /dev/urandom > /etc/rancher/k3s/big.bin");
+    await server.must("head -c 16000000 /dev/urandom > /etc/rancher/k3s/big.bin");
     helm = (await server.must("readlink /usr/local/bin/helm")).trim();
     await backedUp(server);
   }, 120_000);
@@ -107,7 +104,7 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
       );
     }
     server.write("/root/said", "");
-    const slowly = phase.slow === "all" ? [...SLOWLY, "-f"].join(" ") : "";
+    const slowly = phase.slow === "all" ? [...slowReads(60), "-f"].join(" ") : "";
     const started = server.start(`${slowly} ${PROGRAM} backup 2>/root/said`);
     let pid = 0;
     if (phase.slow === "afterHelm") {
@@ -204,8 +201,8 @@ describe.skipIf(skipWithoutLab())("a backup that is stopped", () => {
 /** Slows down the threads of a process, but none of the programs that it starts. */
 async function slowDown(pid: number): Promise<void> {
   const threads = readdirSync(`/proc/${pid}/task`);
-  const [program = "", ...args] = SLOWLY;
-  const tracer = start([program, ...args, ...threads.flatMap((thread) => ["-p", thread])]);
+  // Before it encrypts, the program hashes K3s's own, which has some 100 MB.
+  const tracer = start([...slowReads(5), ...threads.flatMap((thread) => ["-p", thread])]);
   tracer.done.catch(() => undefined);
   await until("strace", () =>
     threads.every((thread) =>

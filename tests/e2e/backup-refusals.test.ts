@@ -189,7 +189,7 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
       server.write("/work/.sops.yaml", "creation_rules:\n  - age: [age1x\n    path_regex: 'x'\n");
       await server.must("mkdir -p /work/repo");
       await refused(server, "", {
-        exit: 8,
+        exit: 2,
         says: "/work/.sops.yaml:3 is not valid YAML",
         run: here,
       });

@@ -46,7 +46,10 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
   afterAll(() => server[Symbol.asyncDispose]());
   afterEach(async () => {
     server.faults("");
-    expect(await leftovers(server)).toBe("");
+    const left = await leftovers(server);
+    // One failure shall not make all the others fail.
+    if (server.exists(JOURNAL)) await restore(server, "--rollback");
+    expect(left).toBe("");
   });
 
   async function expectRolledBack(): Promise<void> {
@@ -149,6 +152,7 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
   }, 180_000);
 
   function resetPid(): string {
+    if (!server.exists(JOURNAL)) return "";
     const [folder = ""] = server.read(JOURNAL).match(/"folder":"[^"]+"/) ?? [];
     const file = `${folder.slice(10, -1)}/reset.pid`;
     return server.exists(file) ? server.read(file).trim() : "";
@@ -221,7 +225,7 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
     server.faults("reset-slow 3");
     const running = server.start(`${PROGRAM} restore --yes`, { timeout: 200_000 });
     await until("the journal", () => Promise.resolve(server.exists(JOURNAL)));
-    for (const command of ["restore --yes", "restore --rollback", "backup"]) {
+    for (const command of ["restore --yes", "restore --rollback"]) {
       const second = await server.run(`${PROGRAM} ${command}`);
       expectRefusal(second, { exit: 7, says: "another run is active (restore, pid " });
     }

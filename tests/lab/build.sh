@@ -17,7 +17,7 @@ RAGE_VERSION=0.12.1
 PROGRAMS="etcd etcdutl kine kube-apiserver kube-controller-manager kube-scheduler lab-kv lab-pki"
 CLIENTS="etcdctl kubectl"
 # What the lab and the tests start: nspawn, ip, nsenter, the stock tools that archives must open with.
-PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
+PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter procps:pgrep age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
 
 now() { date +%s; }
 say() { printf 'lab: %s\n' "$*" >&2; }

@@ -35,7 +35,7 @@ export async function stop(exitCode: number): Promise<void> {
   for (const { process: one, signal } of children) if (signal === "SIGTERM") one.kill(signal);
   const slow = setTimeout(() => {
     for (const { process: one } of children) one.kill("SIGKILL");
-  }, 8000);
+  }, 1500);
   await Promise.all(children.map(({ process: one }) => ended(one)));
   clearTimeout(slow);
   if (children.some(({ signal }) => signal === "SIGTERM")) log.info("etcd server stopped");

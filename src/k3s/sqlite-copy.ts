@@ -1,0 +1,76 @@
+/** A copy of K3s's SQLite database at one instant, while K3s runs or stands still. */
+import { OperatorError } from "../errors.ts";
+import { pause } from "../sys/pause.ts";
+import { removeFile } from "../sys/remove.ts";
+import { openSqlite, SqlError } from "../sys/sqlite.ts";
+import { makeEmptyFile } from "../sys/stage-file.ts";
+import type { Host } from "../sys/host.ts";
+
+/** Tries while other processes hold locks, each waiting as long as SQLite's own time-out. */
+const TRIES = 6;
+
+/**
+ * Copies `from` with all that is still only in its log to `to` (new, 0600). The
+ * copy is one file without a log. `from` is only read: K3s may write meanwhile,
+ * and the log stays as it is also when K3s stands still. Throws an
+ * OperatorError `DATABASE_BUSY`, `DATABASE_DAMAGED`, `DATABASE_UNREADABLE` or
+ * `NO_ROOM`; what was written so far stays to whoever owns its folder.
+ */
+export async function copySqlite(
+  host: Host,
+  paths: { readonly from: string; readonly to: string; readonly wait?: number },
+): Promise<void> {
+  const { from, to } = paths;
+  for (let attempt = 1; ; attempt += 1) {
+    host.signal.throwIfAborted();
+    await makeEmptyFile(to); // or SQLite would make it, 0644
+    try {
+      using database = openSqlite(from, { wait: paths.wait ?? 5000 });
+      database.copyTo(to);
+      return;
+    } catch (error) {
+      if (!(error instanceof SqlError)) throw error;
+      if (error.code !== "SQLITE_BUSY" || attempt === TRIES) throw explained(error, from);
+    }
+    await removeFile(to);
+    await pause(200 * attempt, host.signal);
+  }
+}
+
+function explained(error: SqlError, path: string): OperatorError {
+  const reason = error.message;
+  switch (error.code) {
+    case "SQLITE_BUSY":
+      return new OperatorError(
+        "precondition",
+        "DATABASE_BUSY",
+        `another process keeps ${path} locked`,
+        { hint: `find it with: fuser ${path}; K3s itself never does so for long`, cause: error },
+      );
+    case "SQLITE_CORRUPT":
+    case "SQLITE_NOTADB":
+      return new OperatorError(
+        "verifyFailed",
+        "DATABASE_DAMAGED",
+        `K3s's database ${path} is damaged: ${reason}`,
+        {
+          hint: "K3s may go on for a while, and lose data: restore the newest backup (railiance-cluster list)",
+          cause: error,
+        },
+      );
+    case "SQLITE_FULL":
+      return new OperatorError(
+        "precondition",
+        "NO_ROOM",
+        `there is no room for a copy of ${path}`,
+        { hint: "nothing was left behind; free some space, then run this again", cause: error },
+      );
+    default:
+      return new OperatorError(
+        "precondition",
+        "DATABASE_UNREADABLE",
+        `K3s's database ${path} cannot be copied: ${reason}`,
+        { cause: error },
+      );
+  }
+}

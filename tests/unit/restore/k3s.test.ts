@@ -1,0 +1,225 @@
+import { describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { checkHealth } from "../../../src/k3s/health.ts";
+import { endReset, runReset } from "../../../src/k3s/reset.ts";
+import { requireNoServer } from "../../../src/k3s/service.ts";
+import { processWith } from "../../../src/sys/processes.ts";
+import { withFolder } from "../../helpers/folder.ts";
+import { failureOf } from "../../helpers/errors.ts";
+import { testHost } from "../../helpers/host.ts";
+import { testSettings } from "../../helpers/settings.ts";
+import type { HealthCheck } from "../../../src/k3s/health.ts";
+import type { Host } from "../../../src/sys/host.ts";
+import type { Settings } from "../../../src/k3s/settings.ts";
+
+/** A folder with programs of these texts, and a host that finds nothing but them and the system's. */
+async function withPrograms<T>(
+  programs: Readonly<Record<string, string>>,
+  action: (at: { readonly folder: string; readonly host: Host }) => Promise<T>,
+): Promise<T> {
+  return withFolder((folder) => {
+    mkdirSync(`${folder}/bin`);
+    for (const [name, text] of Object.entries(programs)) {
+      writeFileSync(`${folder}/bin/${name}`, `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+    }
+    return action({
+      folder,
+      host: testHost({ path: `${folder}/bin:${process.env["PATH"] ?? ""}` }),
+    });
+  });
+}
+
+function settingsIn(folder: string): Settings {
+  return { ...testSettings({}), k3s: `${folder}/bin/k3s`, dataDir: `${folder}/data` };
+}
+
+/** Runs the reset with a `k3s` of this text. */
+function reset(text: string): Promise<unknown> {
+  return withPrograms({ k3s: text }, async ({ folder, host }) => {
+    const pidFile = `${folder}/reset.pid`;
+    const files = { snapshot: `${folder}/snap.db`, tokenFile: `${folder}/token`, pidFile };
+    try {
+      return await runReset(host, settingsIn(folder), files);
+    } finally {
+      expect(existsSync(pidFile)).toBe(false);
+    }
+  });
+}
+
+const DONE = "echo 'level=error msg=\"… restart without --cluster-reset flag now …\"' >&2";
+
+describe("runReset()", () => {
+  test("takes exit 0 with K3s's own sentence, and nothing less", async () => {
+    await reset(DONE);
+    expect((await failureOf(() => reset("exit 0"))).code).toBe("RESET_FAILED");
+    expect((await failureOf(() => reset(`${DONE}; exit 1`))).code).toBe("RESET_FAILED");
+    expect((await failureOf(() => reset("kill -9 $$"))).message).toContain("SIGKILL");
+  });
+
+  test("names the cause that K3s gives, with the right exit code", async () => {
+    const fatal = (text: string): string =>
+      `echo 'time="x" level=fatal msg="starting: ${text}"' >&2; exit 1`;
+    const cases = [
+      [
+        "bootstrap data already found and encrypted with different token",
+        "RESET_TOKEN",
+        "verifyFailed",
+      ],
+      ["listen tcp 127.0.0.1:6444: bind: address already in use", "RESET_RUNNING", "precondition"],
+      ["write /x: no space left on device", "NO_ROOM", "precondition"],
+      ["expected sha256 [1], got [2]", "RESET_FAILED", "error"],
+    ];
+    for (const [text = "", code, exit] of cases) {
+      const error = await failureOf(() => reset(fatal(text)));
+      expect([error.code, error.exit]).toEqual([code, exit]);
+    }
+  });
+
+  test("writes down its number before it begins", async () => {
+    await withPrograms(
+      {
+        k3s: `cat "$(dirname "$0")/../reset.pid" > "$(dirname "$0")/../seen"; echo $$ >> "$(dirname "$0")/../seen"; ${DONE}`,
+      },
+      async ({ folder, host }) => {
+        const pidFile = `${folder}/reset.pid`;
+        await runReset(host, settingsIn(folder), { snapshot: "/s", tokenFile: "/t", pidFile });
+        const [written, own] = readFileSync(`${folder}/seen`, "utf8").trim().split("\n");
+        expect(written).toBe(own);
+      },
+    );
+  });
+});
+
+describe("endReset()", () => {
+  test("ends a reset that goes on without us, with what it started, also one that does not listen", async () => {
+    await withFolder(async (folder) => {
+      const script = 'trap "" TERM; exec -a "/usr/local/bin/k3s server" sleep 60';
+      const child = spawn("bash", ["-c", script], { detached: true, stdio: "ignore" });
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      const pid = child.pid ?? 0;
+      while (!((await processWith(pid))?.command ?? "").includes("k3s server")) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      writeFileSync(`${folder}/reset.pid`, `${pid}\n`);
+      // Its patience with SIGTERM is shortened by a clock that runs ahead.
+      const host = testHost();
+      let time = 0;
+      await endReset({ ...host, monotonic: () => (time += 2_000) }, `${folder}/reset.pid`);
+      await ended;
+      expect(child.signalCode).toBe("SIGKILL");
+      expect(existsSync(`${folder}/reset.pid`)).toBe(false);
+    });
+  });
+
+  test("leaves a process alone that only has the same number", async () => {
+    await withFolder(async (folder) => {
+      const child = spawn("sleep", ["60"], { stdio: "ignore" });
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      writeFileSync(`${folder}/reset.pid`, `${child.pid}\n`);
+      await endReset(testHost(), `${folder}/reset.pid`);
+      expect(child.exitCode).toBe(null);
+      expect(await processWith(child.pid ?? 0)).toEqual({
+        pid: child.pid ?? 0,
+        command: "sleep 60",
+      });
+      child.kill("SIGKILL");
+      await ended;
+    });
+  });
+
+  test("does nothing without a number, or with a senseless one", async () => {
+    await withFolder(async (folder) => {
+      await endReset(testHost(), `${folder}/reset.pid`);
+      for (const text of ["", "-1", "1", "0", "x"]) {
+        writeFileSync(`${folder}/reset.pid`, text);
+        await endReset(testHost(), `${folder}/reset.pid`);
+      }
+    });
+  });
+});
+
+describe("requireNoServer()", () => {
+  test("finds a K3s server under each of its titles, and takes no other program for one", async () => {
+    let time = 0;
+    const host = { ...testHost(), monotonic: () => (time += 5_000) };
+    const titles = [
+      ["/usr/local/bin/k3s server", true],
+      ["k3s-server server --flag", true],
+      ["/opt/k3s-v1.30 server", true],
+      ["vi /etc/k3s server", false],
+      ["/usr/local/bin/k3s kubectl get servers", false],
+      ["k3s agent --server https://s1", false],
+    ] as const;
+    for (const [title, isServer] of titles) {
+      const child = spawn("bash", ["-c", `exec -a '${title}' sleep 60`], { stdio: "ignore" });
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      while (!((await processWith(child.pid ?? 0))?.command ?? "").includes(title.slice(0, 12))) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const seen = await requireNoServer(host).then(
+        () => "",
+        (error: unknown) => String(error),
+      );
+      expect([title, seen.includes(`process ${child.pid}`)]).toEqual([title, isServer]);
+      child.kill("SIGKILL");
+      await ended;
+    }
+  });
+});
+
+describe("checkHealth()", () => {
+  const BACKUP = new Date("2026-11-23T02:00:00Z");
+  const RIGHT = new Date("2026-11-23T12:00:00Z");
+  const WRONG = new Date("2000-01-01T00:00:00Z");
+
+  /** A server that is ready, with leases renewed at these times, one after the other. */
+  async function heartbeat(since: Date, renewals: readonly string[]): Promise<HealthCheck> {
+    const list = (items: string): string =>
+      `{"metadata":{"resourceVersion":"9"},"items":[${items}]}`;
+    const leases = renewals.map((time) =>
+      list(`{"metadata":{"name":"s1"},"spec":{"renewTime":"${time}"}}`),
+    );
+    const k3s = `here=$(dirname "$0")
+case "$*" in
+  *readyz*) echo ok;;
+  *kube-node-lease*) n=$(cat $here/count 2>/dev/null || echo 0); echo $((n + 1)) > $here/count
+    answers=(${leases.map((text) => `'${text}'`).join(" ")}); [ $n -ge \${#answers[@]} ] && n=$((\${#answers[@]} - 1)); echo "\${answers[$n]}";;
+  *) echo '${list("")}';;
+esac`;
+    const systemctl = 'case "$1" in is-active) echo active;; *) echo 0;; esac';
+    return withPrograms({ k3s, systemctl }, async ({ folder, host }) => {
+      let time = 0;
+      const fast = { ...host, monotonic: () => (time += 20_000) };
+      const report = await checkHealth(fast, {
+        settings: settingsIn(folder),
+        since,
+        taken: BACKUP,
+        revision: 5,
+        nodeName: "s1",
+        serverCa: "",
+        releases: [],
+      });
+      return (
+        report.checks.find(({ id }) => id === "heartbeat") ?? { id: "", passed: false, detail: "" }
+      );
+    });
+  }
+
+  test("takes a heartbeat that is newer than the restore", async () => {
+    const check = await heartbeat(RIGHT, ["2026-11-23T01:59:50Z", "2026-11-23T12:00:09.5Z"]);
+    expect(check).toEqual({ id: "heartbeat", passed: true, detail: "node s1 alive" });
+  });
+
+  test("does not take the one that came out of the snapshot", async () => {
+    const check = await heartbeat(RIGHT, ["2026-11-23T01:59:50Z"]);
+    expect(check.passed).toBe(false);
+    expect(check.detail).toContain("no node has sent a heartbeat since the restore began");
+  });
+
+  test("with a clock that stands before the backup it wants to see a heartbeat change", async () => {
+    expect((await heartbeat(WRONG, ["2026-11-23T01:59:50Z"])).passed).toBe(false);
+    const check = await heartbeat(WRONG, ["2026-11-23T01:59:50Z", "2000-01-01T00:00:09Z"]);
+    expect(check.passed).toBe(true);
+  });
+});
