@@ -36,15 +36,19 @@ install: executable ## copy the executable to /opt/railiance/bin
 	@build/install.sh $(PROGRAM) $(INSTALLED)
 
 ##@ Try it
-.PHONY: demo lab lab-build
-demo: $(PROGRAM) lab-build ## a bare server: back it up, wipe it, bring it back
+.PHONY: demo lab lab-build lab-parts
+demo: $(PROGRAM) lab-parts ## a bare server: back it up, wipe it, bring it back
 	@$(BUN) tests/lab/demo.ts
 
-lab: $(PROGRAM) lab-build ## run CMD='…' as root on a fresh bare server (no CMD: a shell)
+lab: $(PROGRAM) lab-parts ## run CMD='…' as root on a fresh bare server (no CMD: a shell)
 	@$(BUN) tests/lab/run.ts $(if $(CMD),$(call quote,$(CMD)))
 
 lab-build: $(SETUP) ## build the real control plane the tests run against
 	@tests/lab/build.sh
+
+# Without the programs that only the interoperability tests need.
+lab-parts: $(SETUP)
+	@LAB_WITHOUT_RAGE=1 tests/lab/build.sh
 
 ##@ Work on it
 .PHONY: build dist check test test-lab test-large test-live deno-test format clean help
@@ -62,7 +66,7 @@ check: $(SETUP) ## formatting, lint with types, layer rules, types
 test: $(PROGRAM) lab-build ## every test, with what it needs
 	@$(BUN) build/test.ts
 
-test-lab: $(PROGRAM) lab-build ## only the tests on bare servers
+test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 	@$(BUN) build/test.ts conformance e2e
 
 test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minutes)

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { allAssets } from "../assets/all.ts";
 import { archiveName } from "../archive/names.ts";
+import { sidecarPath } from "../archive/sidecar.ts";
 import { ARCHIVE_FOLDER, LOCK_FILE, STATE_FOLDER } from "./places.ts";
 import { discoverIdentities } from "../keys/identities.ts";
 import { k3sVersion } from "../k3s/version.ts";
@@ -128,8 +129,9 @@ export async function backup(context: Context, options: BackupOptions): Promise<
 }
 
 async function prepareTarget({ output, directory }: BackupOptions): Promise<void> {
-  if (output !== undefined) await prepareOutputFile(output);
-  else await prepareArchiveFolder(directory, { create: directory === ARCHIVE_FOLDER });
+  if (output !== undefined) {
+    for (const path of [output, sidecarPath(output)]) await prepareOutputFile(path);
+  } else await prepareArchiveFolder(directory, { create: directory === ARCHIVE_FOLDER });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Going back: what ran before the restore runs again. Nothing is deleted; what the restore made is moved aside too. */
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
-import { untilReady } from "../k3s/health.ts";
+import { untilReady } from "../k3s/ready.ts";
 import { endReset } from "../k3s/reset.ts";
 import {
   disableService,

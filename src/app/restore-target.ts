@@ -47,6 +47,7 @@ export async function checkTarget(context: Context, target: Target): Promise<War
           },
         ]
       : []),
+    ...clockBehind(context, manifest),
     ...otherHost(context, manifest),
   ];
 }
@@ -107,6 +108,19 @@ async function requireRoom(manifest: Manifest): Promise<void> {
       hint: "nothing was changed; free some space, then run this again",
     },
   );
+}
+
+/** New hardware without network often has no right time, and certificates of the future are refused. */
+function clockBehind(context: Context, manifest: Manifest): Warning[] {
+  const now = context.host.now();
+  if (now >= new Date(manifest.created)) return [];
+  return [
+    {
+      code: "CLOCK_BEHIND",
+      message: `this host's clock says ${now.toISOString()}, which is before the backup was made (${manifest.created})`,
+      hint: "set it first (date --set=…): certificates and heartbeats go by it",
+    },
+  ];
 }
 
 function otherHost(context: Context, manifest: Manifest): Warning[] {

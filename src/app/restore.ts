@@ -1,6 +1,6 @@
 /** `restore`: prove, plan, ask, journal, act, check; undo on failure. */
 import { LOCK_FILE } from "./places.ts";
-import { OperatorError, messageOf } from "../errors.ts";
+import { OperatorError } from "../errors.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
@@ -8,16 +8,18 @@ import { requireRoot } from "./preflight.ts";
 import { takeLock } from "../sys/lock.ts";
 import { JOURNAL, openJournal, readJournal } from "./journal.ts";
 import { ACCEPT_STEPS, RESTORE_STEPS } from "./restore-steps.ts";
+import { act, stepsFor } from "./restore-act.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
-import { rollBack, stateAfter } from "./restore-rollback.ts";
+import { rollBack } from "./restore-rollback.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
-import type { Journal, JournalState, RestorePlan, StepName } from "./journal.ts";
+import type { Journal, JournalState, RestorePlan } from "./journal.ts";
 import type { RestoreStage } from "./restore-stage.ts";
-import type { HostInput, Step, StepInput } from "./restore-steps.ts";
+import type { BoundStep, StepResult } from "./restore-act.ts";
+import type { StepInput } from "./restore-steps.ts";
 
 export interface RestoreOptions {
   /** Path, name or id; undefined means the newest. */
@@ -45,11 +47,7 @@ export interface RestoreResult {
   readonly archive: string;
   /** What is going to happen or happened, in sentences. */
   readonly plan: readonly string[];
-  readonly steps: readonly {
-    readonly name: string;
-    readonly detail: string;
-    readonly milliseconds: number;
-  }[];
+  readonly steps: readonly StepResult[];
   /** Where what was there before is kept. */
   readonly kept: readonly string[];
   readonly warnings: readonly Warning[];
@@ -103,111 +101,6 @@ async function begin(
     await removeFolder(plan.folder);
     throw explainWriteError(error, plan.folder);
   }
-}
-
-interface BoundStep {
-  readonly name: StepName;
-  readonly doing: string;
-  run(): Promise<string>;
-}
-
-interface Action {
-  readonly plan: RestorePlan;
-  readonly journal: Journal;
-  readonly steps: readonly BoundStep[];
-}
-
-function stepsFor<Input extends HostInput>(steps: readonly Step<Input>[], input: Input) {
-  return steps.map((step) => ({
-    name: step.name,
-    doing: step.doing,
-    run: () => step.run(input),
-  }));
-}
-
-async function act(context: Context, action: Action): Promise<RestoreResult["steps"]> {
-  const { journal } = action;
-  const steps: { name: string; detail: string; milliseconds: number }[] = [];
-  let current = "";
-  try {
-    for (const step of action.steps) {
-      current = step.doing;
-      context.host.signal.throwIfAborted();
-      context.talk({ type: "step", text: step.doing });
-      await journal.begin(step.name);
-      const started = context.host.monotonic();
-      const detail = await step.run();
-      // The last step has filed the journal away.
-      if (step.name !== "finish") await journal.done(step.name);
-      context.talk({ type: "done", text: detail });
-      steps.push({
-        name: step.name,
-        detail,
-        milliseconds: Math.round(context.host.monotonic() - started),
-      });
-    }
-    return steps;
-  } catch (error) {
-    throw await undo(context, { ...action, error, current });
-  }
-}
-
-/** Goes back, and returns the error to throw: the cause, and what the state is now. */
-async function undo(
-  context: Context,
-  failed: Action & { readonly error: unknown; readonly current: string },
-): Promise<unknown> {
-  const { plan, journal, current } = failed;
-  const error = explainWriteError(failed.error, `${plan.dataDir} or the disk of its configuration`);
-  const known = error instanceof OperatorError ? error : undefined;
-  const sentence = whatFailed(context, known ?? error, current);
-  if (plan.keep && known?.code === "HEALTH") {
-    await journal.kept(sentence);
-    await removeFolder(`${plan.folder}/archive`);
-    return new OperatorError("error", "HEALTH_KEPT", `${sentence}; it was kept as asked`, {
-      hint: "K3s runs, and is held back after the next boot; accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback",
-      cause: error,
-    });
-  }
-  context.talk({ type: "warning", code: known?.code ?? "RESTORE_FAILED", message: sentence });
-  try {
-    await rollBack(context, { plan, journal, reason: sentence });
-  } catch (second) {
-    return new OperatorError(
-      "error",
-      "ROLLBACK_FAILED",
-      `${sentence}; going back failed too: ${messageOf(second)}`,
-      {
-        hint: goingBackAgain(second),
-        cause: second,
-      },
-    );
-  }
-  return new OperatorError(
-    known?.exit ?? "error",
-    known?.code ?? "RESTORE_FAILED",
-    `${sentence}; ${stateAfter(plan)}`,
-    {
-      ...(known?.hint === undefined ? {} : { hint: known.hint }),
-      cause: error,
-    },
-  );
-}
-
-function whatFailed(context: Context, error: unknown, current: string): string {
-  const reason: unknown = context.host.signal.reason;
-  if (context.host.signal.aborted && error === reason && error instanceof OperatorError) {
-    return `the restore was ${/^stopped by \w+/.exec(error.message)?.[0] ?? "stopped"} while ${current}`;
-  }
-  return `the restore failed while ${current}: ${messageOf(error)}`;
-}
-
-function goingBackAgain(error: unknown): string {
-  const first = error instanceof OperatorError ? error.hint : undefined;
-  const again = "K3s is held back; once more: railiance-cluster restore --rollback";
-  return first === undefined || first.includes("--rollback")
-    ? (first ?? again)
-    : `${first}; ${again}`;
 }
 
 /** `--resume` and `--rollback` after a kill or a power cut. */

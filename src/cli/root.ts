@@ -1,5 +1,6 @@
 /** Every command there is: to add one, write its file and list it here. */
 import { backupCommand } from "./backup.ts";
+import { diffCommand } from "./diff.ts";
 import { extractCommand } from "./extract.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
@@ -12,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   listCommand,
   showCommand,
   verifyCommand,
+  diffCommand,
   extractCommand,
   restoreCommand,
 ];

@@ -127,11 +127,15 @@ function bytesOf(value: SqlRow[string] | undefined): Uint8Array {
   return typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array();
 }
 
+/** The one number of a query; 0 for none. A number too large to hold is damage. */
 function numberIn(database: SqlReader, sql: string): number {
   const [row] = rowsOf(database, sql);
-  const number = row?.["number"] ?? 0;
-  if (typeof number !== "number") throw notKine("it holds numbers that kine cannot have written");
-  return number;
+  const number = row?.["number"];
+  if (number === null) return 0;
+  if (!Number.isSafeInteger(number)) {
+    throw notKine("it holds numbers that kine cannot have written");
+  }
+  return Number(number);
 }
 
 function notKine(what: string): OperatorError {

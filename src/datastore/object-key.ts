@@ -57,21 +57,17 @@ export function kindOf({ group, resource }: ObjectKey): string {
   return singular(resource);
 }
 
-/** A key for people: `default/configmap/web`, `node/s1`; a key that is no object's as it is. Control characters become `?`. */
+/** A key for people: `default/configmap/web`, `node/s1`; a key that is no object's as it is. */
 export function printKey(key: string): string {
   const object = parseObjectKey(key);
-  const { namespace, name } = object ?? {};
-  const text =
-    object === undefined
-      ? key
-      : [...(namespace === undefined ? [] : [namespace]), kindOf(object), name].join("/");
-  return text.replace(/\p{C}/gu, "?");
+  if (object === undefined) return key;
+  const { namespace, name } = object;
+  return [...(namespace === undefined ? [] : [namespace]), kindOf(object), name].join("/");
 }
 
 function singular(resource: string): string {
   if (resource === "endpoints") return resource;
-  return resource
-    .replace(/ies$/, "ys")
-    .replace(/(ss|x|ch|sh)es$/, "$1s")
-    .replace(/([^s]|ss)s$/, "$1");
+  if (resource.endsWith("ies")) return `${resource.slice(0, -3)}y`;
+  if (/(?:ss|x|ch|sh)es$/.test(resource)) return resource.slice(0, -2);
+  return /[^s]s$/.test(resource) ? resource.slice(0, -1) : resource;
 }

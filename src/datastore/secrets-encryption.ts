@@ -85,11 +85,7 @@ function openWith(
 }
 
 function openCbc(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const cipher = createDecipheriv(
-    `aes-${key.length * 8}-cbc`,
-    key,
-    sealed.subarray(0, CBC_IV),
-  );
+  const cipher = createDecipheriv(`aes-${key.length * 8}-cbc`, key, sealed.subarray(0, CBC_IV));
   const head = cipher.update(sealed.subarray(CBC_IV));
   const tail = cipher.final();
   const plain = Buffer.concat([head, tail]);

@@ -3,20 +3,16 @@ import { createHash } from "node:crypto";
 import { linkStatOf, readTextIfPresent, statOf } from "../sys/files.ts";
 import { OperatorError } from "../errors.ts";
 import { kubectlJson } from "./kubectl.ts";
-import { lastServiceLines, restartsOf, serviceState, waitFor } from "./service.ts";
+import { untilReady } from "./ready.ts";
+import { waitFor } from "./service.ts";
 import { field, itemsIn } from "./json.ts";
 import type { Host } from "../sys/host.ts";
 import type { Settings } from "./settings.ts";
 
-/** How long a restored server may take until it is ready, and its node until its heartbeat is new. */
-const READY_TIMEOUT = 300_000;
+/** How long the node of a server that is ready may take until its heartbeat is new. */
 const HEARTBEAT_TIMEOUT = 90_000;
 /** The API server of a cluster that has just started may be away for a moment. */
 const ANSWER_TIMEOUT = 60_000;
-/** `Restart=always` starts a K3s that cannot start for ever; so often it may end before it counts as one of those. */
-const RESTARTS_ALLOWED = 5;
-/** systemd starts a unit at once; one that stays down was refused a start. */
-const DOWN_ALLOWED = 15_000;
 
 export interface HealthExpectation {
   readonly settings: Settings;
@@ -79,50 +75,6 @@ async function checkReady(host: Host, settings: Settings): Promise<HealthCheck> 
         passed: false,
         detail: `the API was not ready after ${seconds} s: ${problem}`,
       };
-}
-
-/** Waits until the API server says that it is ready; else gives in a phrase why it will not be, in K3s's own words where it has some. */
-export async function untilReady(host: Host, settings: Settings): Promise<string | undefined> {
-  const restarts = await restartsOf(host);
-  let upAt = host.monotonic();
-  const outcome = await waitFor(
-    host,
-    async () => {
-      const state = await serviceState(host);
-      if (state === "failed") return "systemd has given K3s up";
-      if (state !== "inactive") upAt = host.monotonic();
-      else if (host.monotonic() - upAt > DOWN_ALLOWED) return "systemd does not start K3s";
-      // The API server answers some time before K3s says that all of it has come up.
-      if (state === "active" && (await isReady(host, settings))) return "ready";
-      const ended = (await restartsOf(host)) - restarts;
-      return ended >= RESTARTS_ALLOWED ? `K3s has ended ${ended} times` : undefined;
-    },
-    { timeout: READY_TIMEOUT, interval: 250 },
-  );
-  if (outcome === "ready") return undefined;
-  const said = fatalIn(await lastServiceLines(host, 200));
-  return `${outcome ?? "K3s runs, and does not become ready"}${said === undefined ? "" : ` (${said})`}`;
-}
-
-async function isReady(host: Host, settings: Settings): Promise<boolean> {
-  const result = await host.run(
-    [
-      settings.k3s,
-      "kubectl",
-      "get",
-      "--raw=/readyz",
-      `--kubeconfig=${settings.kubeconfig}`,
-      "--request-timeout=5s",
-    ],
-    { timeout: 15_000, env: { K3S_DATA_DIR: settings.dataDir } },
-  );
-  return result.exitCode === 0 && result.stdout.trim() === "ok";
-}
-
-/** K3s's own last fatal line, without its decoration. */
-export function fatalIn(lines: readonly string[]): string | undefined {
-  const last = lines.findLast((line) => line.includes("level=fatal"));
-  return /msg="((?:[^"\\]|\\.)*)"/.exec(last ?? "")?.[1]?.replaceAll('\\"', '"');
 }
 
 /** An empty SQLite cluster is ready too (k3s-observed.md 13): etcd must be what runs. */

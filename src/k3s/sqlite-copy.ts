@@ -7,7 +7,7 @@ import { makeEmptyFile } from "../sys/stage-file.ts";
 import type { Host } from "../sys/host.ts";
 
 /** Tries while other processes hold locks, each waiting as long as SQLite's own time-out. */
-const TRIES = 6;
+const TRIES = 4;
 
 /**
  * Copies `from` with all that is still only in its log to `to` (new, 0600). The

@@ -60,7 +60,7 @@ function doesNotOpen(identities: FoundIdentities): OperatorError {
   const hint = [
     `looked at: ${identities.places.join("; ")}`,
     ...(troubles.length === 0 ? [] : [`found but not usable: ${troubles.join("; ")}`]),
-    "give the matching key with -i, or say that this host only writes backups (write-only)",
+    "give the matching key with -i, or say that this host only writes backups: --write-only",
   ].join("\n");
   return new OperatorError("key", "KEY_DOES_NOT_OPEN", message, { hint });
 }

@@ -1,5 +1,6 @@
 /** SQLite files, read by the library inside the runtime (Bun and Deno both have `node:sqlite`): no sqlite3 on the host. */
 import { DatabaseSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -54,12 +55,12 @@ export function openSqlite(path: string, options: { readonly wait?: number } = {
   trapped(() => database.exec(settings.map((one) => `PRAGMA ${one};`).join("\n")));
   return {
     *rows(sql, ...values) {
-      const rows = trapped(() => database.prepare(sql).iterate(...values));
+      const rows = trapped(() => iterate(database.prepare(sql), values));
       try {
         for (;;) {
-          const { done, value } = trapped(() => rows.next());
-          if (done === true) return;
-          yield value;
+          const next = trapped(() => rows.next());
+          if (next.done === true) return;
+          yield next.value;
         }
       } finally {
         rows.return?.(); // nobody asked for the rest: SQLite ends its read
@@ -72,6 +73,13 @@ export function openSqlite(path: string, options: { readonly wait?: number } = {
       if (database.isOpen) database.close();
     },
   };
+}
+
+/** Deno 2.9's iterate() takes an error for the end of the rows; all() throws it, and holds them all. */
+function iterate(statement: StatementSync, values: readonly SqlValue[]): Iterator<SqlRow> {
+  return "Deno" in globalThis
+    ? statement.all(...values)[Symbol.iterator]()
+    : statement.iterate(...values);
 }
 
 function trapped<T>(action: () => T): T {

@@ -1,4 +1,5 @@
 /** Backups that cannot be: the wrong user, folders, keys and settings. Each gets one sentence, and nothing is changed. */
+import { generateHybridIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { archivesOn, backedUp, clearArchives, refused } from "./bad-backup.ts";
@@ -21,7 +22,9 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
     key = await giveKey(server);
   });
   afterEach(() =>
-    server.must("umount -q /mnt/* 2>/dev/null; rm -rf /mnt/* /work /root/.sops.yaml /root/*.txt"),
+    server.must(
+      "umount -q /mnt/* 2>/dev/null; rm -rf /mnt/* /srv/ops /root/.sops.yaml /root/*.txt",
+    ),
   );
 
   test("to anyone but root", async () => {
@@ -121,6 +124,11 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
         hint: "another name",
       });
       expect(server.read("/mnt/out/a.age")).toBe("mine\n");
+      server.write("/mnt/out/b.age.json", "mine");
+      await refused(server, "-o /mnt/out/b.age", {
+        exit: 10,
+        says: "/mnt/out/b.age.json exists already",
+      });
       await refused(server, "-o /mnt/none/a.age", { exit: 5, says: "/mnt/none does not exist" });
       await refused(server, "-o /mnt/out", { exit: 10, says: "/mnt/out exists already" });
     });
@@ -171,7 +179,13 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
       await refused(server, "-i /root/folder.txt", { exit: 8, says: "-i /root/folder.txt" });
     });
 
-    test("recipients that are broken, mixed kinds, or a file of them that is missing", async () => {
+    test("recipients that are broken, of mixed kinds, or in a file that is missing", async () => {
+      const hybrid = await identityToRecipient(await generateHybridIdentity());
+      await refused(server, `-r ${key.recipient} -r ${hybrid}`, { exit: 8, says: "post-quantum" });
+      await refused(server, "-r 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA'", {
+        exit: 8,
+        says: "ssh",
+      });
       await refused(server, `-r ${key.recipient.slice(0, -2)}qq`, { exit: 8, says: "-r" });
       await refused(server, "-R /root/none.txt", { exit: 8, says: "/root/none.txt" });
       server.write("/root/list.txt", `# ours\n${key.recipient}\nage1nonsense\n`);
@@ -185,16 +199,19 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
     });
 
     test(".sops.yaml that is broken, with its line; or that asks for several key groups", async () => {
-      const here = { cwd: "/work/repo" };
-      server.write("/work/.sops.yaml", "creation_rules:\n  - age: [age1x\n    path_regex: 'x'\n");
-      await server.must("mkdir -p /work/repo");
+      const here = { cwd: "/srv/ops/repo" };
+      server.write(
+        "/srv/ops/.sops.yaml",
+        "creation_rules:\n  - age: [age1x\n    path_regex: 'x'\n",
+      );
+      await server.must("mkdir -p /srv/ops/repo");
       await refused(server, "", {
         exit: 2,
-        says: "/work/.sops.yaml:3 is not valid YAML",
+        says: "/srv/ops/.sops.yaml:3 is not valid YAML",
         run: here,
       });
       server.write(
-        "/work/.sops.yaml",
+        "/srv/ops/.sops.yaml",
         `creation_rules:\n  - key_groups:\n      - age: [${key.recipient}]\n      - age: [${SECOND}]\n`,
       );
       await refused(server, "", { exit: 8, says: /key group/, run: here });
@@ -202,13 +219,13 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
   });
 
   test("a matching rule of .sops.yaml names the recipients", async () => {
-    await server.must("mkdir -p /work/repo");
+    await server.must("mkdir -p /srv/ops/repo");
     server.write(
-      "/work/.sops.yaml",
+      "/srv/ops/.sops.yaml",
       `creation_rules:\n  - path_regex: railiance.*\\.age$\n    age: ${key.recipient},${SECOND}\n`,
     );
-    const { said } = await backedUp(server, "", { cwd: "/work/repo" });
-    expect(said).toContain("for 2 recipients (.sops.yaml (/work/.sops.yaml, rule 1))");
+    const { said } = await backedUp(server, "", { cwd: "/srv/ops/repo" });
+    expect(said).toContain("for 2 recipients (.sops.yaml (/srv/ops/.sops.yaml, rule 1))");
   });
 
   test("--write-only works without a key, and the archive opens with the key that is elsewhere", async () => {
@@ -262,7 +279,7 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
     const first = server.start(`${PROGRAM} backup`);
     try {
       await server.must(
-        `for i in $(seq 200); do grep -q backup /run/railiance/cluster.lock 2>/dev/null && pgrep -f 'etcd-snapshot save' >/dev/null && exit; sleep 0.05; done; exit 1`,
+        `for i in $(seq 200); do pgrep -f '[e]tcd-snapshot save' >/dev/null && exit; sleep 0.05; done; exit 1`,
       );
       const second = await server.run(`${PROGRAM} backup`);
       expect(second.exitCode).toBe(7);
@@ -278,12 +295,12 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
   }, 60_000);
 
   test("by nobody's .env or bunfig.toml: what lies in the current folder is not run", async () => {
-    server.write("/work/.env", "PATH=/work/bin\nSOPS_AGE_RECIPIENTS=nonsense\n");
-    server.write("/work/bunfig.toml", 'preload = ["./evil.ts"]\n');
-    server.write("/work/evil.ts", 'require("fs").writeFileSync("/work/was-run", "");');
-    server.write("/work/package.json", '{"type":"module"}');
-    server.write("/work/tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.ts"]}}}');
-    await backedUp(server, "", { cwd: "/work" });
-    expect(server.exists("/work/was-run")).toBe(false);
+    server.write("/srv/ops/.env", "PATH=/srv/ops/bin\nSOPS_AGE_RECIPIENTS=nonsense\n");
+    server.write("/srv/ops/bunfig.toml", 'preload = ["./evil.ts"]\n');
+    server.write("/srv/ops/evil.ts", 'require("fs").writeFileSync("/srv/ops/was-run", "");');
+    server.write("/srv/ops/package.json", '{"type":"module"}');
+    server.write("/srv/ops/tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.ts"]}}}');
+    await backedUp(server, "", { cwd: "/srv/ops" });
+    expect(server.exists("/srv/ops/was-run")).toBe(false);
   });
 });

@@ -78,7 +78,7 @@ describe.skipIf(skipWithoutLab())("a backup whose snapshot goes wrong", () => {
     server.faults("save-slow 3");
     const other = server.start("k3s etcd-snapshot save --name theirs");
     await server.must(
-      "for i in $(seq 200); do pgrep -f 'save --name theirs' >/dev/null && exit; sleep 0.05; done; exit 1",
+      "for i in $(seq 200); do pgrep -f '[s]ave --name theirs' >/dev/null && exit; sleep 0.05; done; exit 1",
     );
     await Bun.sleep(700); // the request has to be with the server, which nothing shows
     server.faults("");

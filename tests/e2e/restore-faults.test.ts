@@ -105,6 +105,7 @@ exec $real "$@"
   $real "$@"; code=$?
   truncate -s -1 ${JOURNAL}
   printf '%*s\\n' $((4092 - $(stat -c %s ${JOURNAL}) % 4096)) '' >> ${JOURNAL}
+  rm ${STATE}/restore-*/reset.pid
   cat /dev/zero > ${STATE}/full 2>/dev/null
   exit $code
 fi`,

@@ -141,14 +141,18 @@ export async function signalledAt(
   return result;
 }
 
-/** A run of `restore` that is killed at its first rename of a path, before it happens. */
+/** A run of `restore` that is killed when it has renamed a path: the sync that follows is held up. */
 export function killedAtRename(
   server: BareServer,
   flags: string,
   path: string,
 ): Promise<CommandResult> {
+  server.write(
+    "/root/watch.sh",
+    `while read -r thread line; do case "$line" in *rename*'"${path}"'*) kill -KILL "$thread";; esac; done`,
+  );
   return server.run(
-    `strace -f --seccomp-bpf -qq -o /dev/null -P ${path} -e trace=rename -e inject=rename:signal=KILL:when=1 ${PROGRAM} restore ${flags}`,
+    `strace -f --seccomp-bpf -qq -s 200 -o '|bash /root/watch.sh' -e trace=rename,renameat,renameat2,fsync -e inject=fsync:delay_enter=100000 ${PROGRAM} restore ${flags}`,
     { timeout: 240_000 },
   );
 }

@@ -61,8 +61,6 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
   async function expectRestored(): Promise<void> {
     expect(await objectsOf(server)).toBe(backup.objects);
     expect(await authorityOf(server)).toBe(backup.authority);
-    await server.must("systemctl restart k3s", { timeout: 60_000 });
-    expect(await objectsOf(server)).toBe(backup.objects);
     // What the next test has to bring back.
     await makeObject(server, "later");
     before = await objectsOf(server);
@@ -150,6 +148,23 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
       else await expectRestored();
     }
   }, 180_000);
+
+  test("SIGTERM while K3s unpacks the snapshot: the reset is ended, and it goes back by itself", async () => {
+    server.faults("reset-slow 60");
+    const running = server.start(`${PROGRAM} restore --yes`);
+    await until("the reset", () =>
+      Promise.resolve(server.exists(`${DATA}/server/db/etcd/member/wal`) && resetPid() !== ""),
+    );
+    const pid = resetPid();
+    server.faults("");
+    running.signal("SIGTERM");
+    expectRefusal(await running.done, {
+      exit: 143,
+      says: "the restore was stopped by SIGTERM while restoring the database; what ran before runs again",
+    });
+    expect((await server.run(`test -d /proc/${pid}`)).exitCode).toBe(1);
+    await expectRolledBack();
+  }, 120_000);
 
   function resetPid(): string {
     if (!server.exists(JOURNAL)) return "";
@@ -251,6 +266,11 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
     await expectHeldBack(server);
     await rollBack();
   }, 120_000);
+
+  test("K3s is free in the end: it starts again with what was restored", async () => {
+    await server.must("systemctl restart k3s", { timeout: 60_000 });
+    expect(await objectsOf(server)).toBe(before);
+  }, 90_000);
 
   test("--resume and --rollback without an unfinished restore say so", async () => {
     for (const way of ["--resume", "--rollback"]) {

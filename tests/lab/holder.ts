@@ -1,7 +1,7 @@
 /** The one process that a server's mounts and network hang on; the kernel takes them away with it. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { must, startTime } from "./command.ts";
 
 /** Commands run with the holder's mounts and network. */
@@ -17,6 +17,12 @@ export async function startHolder(
   const memory = disk === "memory" ? `mount -t tmpfs -o size=12g,mode=755 lab ${run}/layer` : ":";
   mkdirSync(`${run}/layer`, { recursive: true });
   mkdirSync(`${run}/root`, { recursive: true });
+  // By rename: a reader must never see half of it.
+  writeFileSync(
+    `${run}/owner.new`,
+    JSON.stringify({ pid: process.pid, started: startTime(process.pid) }),
+  );
+  renameSync(`${run}/owner.new`, `${run}/owner`);
   const script = `set -e; ${memory}; mkdir -p ${run}/layer/upper ${run}/layer/work; echo ready; exec sleep infinity`;
   const process_ = spawn(
     "setpriv",
@@ -41,10 +47,6 @@ export async function startHolder(
   });
   process_.unref();
   const pid = process_.pid ?? 0;
-  writeFileSync(
-    `${run}/owner`,
-    JSON.stringify({ pid: process.pid, started: startTime(process.pid) }),
-  );
   return { pid, process: process_ };
 }
 

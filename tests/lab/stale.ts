@@ -1,5 +1,5 @@
 /** Removing what killed test runs left: only folders of ours whose owner is gone. */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { startTime } from "./command.ts";
 import { RUNS } from "./places.ts";
 
@@ -16,16 +16,18 @@ export function sweepStaleRuns(): void {
     return;
   }
   for (const name of names) {
-    if (!isAlive(`${RUNS}/${name}/owner`))
-      rmSync(`${RUNS}/${name}`, { recursive: true, force: true });
+    if (!isAlive(name)) rmSync(`${RUNS}/${name}`, { recursive: true, force: true });
   }
 }
 
-function isAlive(file: string): boolean {
+/** A run that another process is just making has a folder named after it and no owner file yet. */
+function isAlive(name: string): boolean {
+  const file = `${RUNS}/${name}/owner`;
+  if (!existsSync(file)) return existsSync(`/proc/${name.split("-")[0]}`);
   try {
     const owner: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (owner === null || typeof owner !== "object" || !("pid" in owner) || !("started" in owner))
-      return false;
+    if (owner === null || typeof owner !== "object") return false;
+    if (!("pid" in owner) || !("started" in owner)) return false;
     return startTime(Number(owner.pid)) === owner.started;
   } catch {
     return false;

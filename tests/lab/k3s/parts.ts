@@ -62,5 +62,10 @@ export function ended(child: ChildProcess): Promise<void> {
 }
 
 function partEnvironment(): Record<string, string> {
-  return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOME: "/root",
+    // A quarter less CPU at a start for 50 MB more memory.
+    GOGC: "400",
+  };
 }

@@ -69,8 +69,8 @@ describe("runReset()", () => {
       ["listen tcp 127.0.0.1:6444: bind: address already in use", "RESET_RUNNING", "precondition"],
       ["write /x: no space left on device", "NO_ROOM", "precondition"],
       ["expected sha256 [1], got [2]", "RESET_FAILED", "error"],
-    ];
-    for (const [text = "", code, exit] of cases) {
+    ] as const;
+    for (const [text, code, exit] of cases) {
       const error = await failureOf(() => reset(fatal(text)));
       expect([error.code, error.exit]).toEqual([code, exit]);
     }

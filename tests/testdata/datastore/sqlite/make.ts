@@ -55,13 +55,13 @@ function fill(sealed: string): void {
   change("update", own, sealed);
   change("create", old, "out of use");
   change("delete", old);
-  for (let number = 0; number < 20; number += 1) {
+  for (let number = 0; number < 16; number += 1) {
     change("create", `/registry/configmaps/default/map-${number}`, `k8s\0 first ${number}`);
   }
-  for (let number = 0; number < 10; number += 1) {
+  for (let number = 0; number < 8; number += 1) {
     change("update", `/registry/configmaps/default/map-${number}`, `k8s\0 second ${number}`);
   }
-  for (let number = 5; number < 10; number += 1) {
+  for (let number = 5; number < 8; number += 1) {
     change("delete", `/registry/configmaps/default/map-${number}`);
   }
   change("create", "/registry/configmaps/default/map-7", "k8s\0 again");

@@ -1,0 +1,127 @@
+/** Taking the steps of a restore, and going back when one of them fails. */
+import { OperatorError, messageOf } from "../errors.ts";
+import { removeFolder } from "../sys/remove.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
+import { rollBack, stateAfter } from "./restore-rollback.ts";
+import type { Context } from "./context.ts";
+import type { Journal, RestorePlan, StepName } from "./journal.ts";
+import type { HostInput, Step } from "./restore-steps.ts";
+
+/** A step that knows what it works on. */
+export interface BoundStep {
+  readonly name: StepName;
+  readonly doing: string;
+  run(): Promise<string>;
+}
+
+export interface StepResult {
+  readonly name: string;
+  /** What was done, as facts. */
+  readonly detail: string;
+  readonly milliseconds: number;
+}
+
+interface Action {
+  readonly plan: RestorePlan;
+  readonly journal: Journal;
+  readonly steps: readonly BoundStep[];
+}
+
+/** The steps, bound to what they work on. */
+export function stepsFor<Input extends HostInput>(steps: readonly Step<Input>[], input: Input) {
+  return steps.map((step) => ({
+    name: step.name,
+    doing: step.doing,
+    run: () => step.run(input),
+  }));
+}
+
+/**
+ * Takes the steps one after the other, each in the journal before it happens. When
+ * one fails, or a signal comes, goes back; throws an OperatorError that names the
+ * cause and the state then.
+ */
+export async function act(context: Context, action: Action): Promise<readonly StepResult[]> {
+  const { journal } = action;
+  const steps: StepResult[] = [];
+  let current = "";
+  try {
+    for (const step of action.steps) {
+      current = step.doing;
+      context.host.signal.throwIfAborted();
+      context.talk({ type: "step", text: step.doing });
+      await journal.begin(step.name);
+      const started = context.host.monotonic();
+      const detail = await step.run();
+      // The last step has filed the journal away.
+      if (step.name !== "finish") await journal.done(step.name);
+      context.talk({ type: "done", text: detail });
+      steps.push({
+        name: step.name,
+        detail,
+        milliseconds: Math.round(context.host.monotonic() - started),
+      });
+    }
+    return steps;
+  } catch (error) {
+    throw await undo(context, { ...action, error, current });
+  }
+}
+
+/** Goes back, and returns the error to throw: the cause, and what the state is now. */
+async function undo(
+  context: Context,
+  failed: Action & { readonly error: unknown; readonly current: string },
+): Promise<unknown> {
+  const { plan, journal, current } = failed;
+  const error = explainWriteError(failed.error, `${plan.dataDir} or the disk of its configuration`);
+  const known = error instanceof OperatorError ? error : undefined;
+  const sentence = whatFailed(context, known ?? error, current);
+  if (plan.keep && known?.code === "HEALTH") {
+    await journal.kept(sentence);
+    await removeFolder(`${plan.folder}/archive`);
+    return new OperatorError("error", "HEALTH_KEPT", `${sentence}; it was kept as asked`, {
+      hint: "K3s runs, and is held back after the next boot; accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback",
+      cause: error,
+    });
+  }
+  context.talk({ type: "warning", code: known?.code ?? "RESTORE_FAILED", message: sentence });
+  try {
+    await rollBack(context, { plan, journal, reason: sentence });
+  } catch (second) {
+    return new OperatorError(
+      "error",
+      "ROLLBACK_FAILED",
+      `${sentence}; going back failed too: ${messageOf(second)}`,
+      {
+        hint: goingBackAgain(second),
+        cause: second,
+      },
+    );
+  }
+  return new OperatorError(
+    known?.exit ?? "error",
+    known?.code ?? "RESTORE_FAILED",
+    `${sentence}; ${stateAfter(plan)}`,
+    {
+      ...(known?.hint === undefined ? {} : { hint: known.hint }),
+      cause: error,
+    },
+  );
+}
+
+function whatFailed(context: Context, error: unknown, current: string): string {
+  const reason: unknown = context.host.signal.reason;
+  if (context.host.signal.aborted && error === reason && error instanceof OperatorError) {
+    return `the restore was ${/^stopped by \w+/.exec(error.message)?.[0] ?? "stopped"} while ${current}`;
+  }
+  return `the restore failed while ${current}: ${messageOf(error)}`;
+}
+
+function goingBackAgain(error: unknown): string {
+  const first = error instanceof OperatorError ? error.hint : undefined;
+  const again = "K3s is held back; once more: railiance-cluster restore --rollback";
+  return first === undefined || first.includes("--rollback")
+    ? (first ?? again)
+    : `${first}; ${again}`;
+}

@@ -1,0 +1,199 @@
+/** `diff` on a bare server with secrets encryption: what changed since an archive, and between two, without a value of anything. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import * as v from "valibot";
+import { skipWithoutLab, startBareServer } from "../lab/server.ts";
+import { ARCHIVES, PROGRAM, giveKey, helm, makeWorkload } from "./workload.ts";
+import type { BareServer } from "../lab/server.ts";
+
+const VALUES = /hunter2|hunter3|TOP-SECRET|AGE-SECRET-KEY/;
+
+const objects = v.array(
+  v.object({ object: v.string(), key: v.string(), uid: v.nullable(v.string()) }),
+);
+const changes = v.object({ count: v.number(), objects });
+const side = v.object({ kind: v.string(), revision: v.number(), cluster_id: v.string() });
+const resultSchema = v.object({
+  status: v.string(),
+  older: side,
+  newer: side,
+  created: changes,
+  changed: changes,
+  recreated: changes,
+  deleted: changes,
+  unopened: v.number(),
+  churn: v.object({ count: v.number(), by: v.record(v.string(), v.number()) }),
+  helm: v.array(
+    v.object({
+      namespace: v.string(),
+      name: v.string(),
+      from: v.nullable(v.number()),
+      to: v.nullable(v.number()),
+    }),
+  ),
+});
+
+describe.skipIf(skipWithoutLab())("diff", () => {
+  let server: BareServer;
+  let first = "";
+  let second = "";
+
+  beforeAll(async () => {
+    // An empty start: the common template has no encryption.
+    server = await startBareServer({ fresh: true, config: "secrets-encryption: true\n" });
+    await giveKey(server);
+    await makeWorkload(server);
+    await server.kubectl("create", "configmap", "gone", "--from-literal=state=x");
+    await server.kubectl("create", "secret", "generic", "anew", "--from-literal=v=hunter3");
+    first = await backup();
+  }, 180_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  async function backup(): Promise<string> {
+    const result = await server.run(`${PROGRAM} backup`, { timeout: 60_000 });
+    if (result.exitCode !== 0) throw new Error(result.stderr);
+    return result.stdout.trim();
+  }
+
+  async function json(args = "") {
+    const { exitCode, stdout, stderr } = await server.run(`${PROGRAM} diff --all --json ${args}`);
+    expect(exitCode).toBe(0);
+    expect(`${stdout}${stderr}`).not.toMatch(VALUES);
+    return v.parse(resultSchema, JSON.parse(stdout));
+  }
+
+  /** Names, without those that controllers make in their own time. */
+  function names(found: v.InferOutput<typeof objects>): string[] {
+    return found
+      .map(({ object }) => object)
+      .filter((name) => !/\/(?:pod|replicaset)\/|endpoint|kube-system/.test(name))
+      .sort();
+  }
+
+  test("finds nothing of ours right after the backup, and counts the noise", async () => {
+    const result = await json();
+    expect(result.older.kind).toBe("archive");
+    expect(result.newer.kind).toBe("live");
+    for (const change of [result.created, result.changed, result.recreated, result.deleted]) {
+      expect(names(change.objects)).toEqual([]);
+    }
+    expect(result.helm).toEqual([]);
+    expect(result.unopened).toBe(0);
+    expect(result.churn.count).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("tells made, changed, deleted and made anew apart, with the UIDs that the API server has", async () => {
+    await server.kubectl("create", "namespace", "db");
+    await server.kubectl(
+      "create",
+      "secret",
+      "generic",
+      "pg",
+      "-n",
+      "db",
+      "--from-literal=v=hunter2",
+    );
+    await server.kubectl("patch", "configmap", "before", "-p", '{"data":{"state":"TOP-SECRET"}}');
+    await server.kubectl("patch", "secret", "password", "-p", '{"stringData":{"value":"hunter3"}}');
+    await server.kubectl("delete", "configmap", "gone");
+    await server.kubectl("delete", "secret", "anew");
+    await server.kubectl("create", "secret", "generic", "anew", "--from-literal=v=hunter3");
+    await helm(server, "upgrade shop /root/chart -n shop --set mail.host=other.example,replicas=2");
+    const result = await json();
+    expect(names(result.created.objects)).toEqual([
+      "db/configmap/kube-root-ca.crt",
+      "db/secret/pg",
+      "db/serviceaccount/default",
+      "namespace/db",
+      "shop/secret/sh.helm.release.v1.shop.v3",
+    ]);
+    expect(names(result.changed.objects)).toEqual([
+      "default/configmap/before",
+      "default/secret/password",
+      "shop/configmap/shop-mail",
+      "shop/secret/sh.helm.release.v1.shop.v2",
+    ]);
+    expect(names(result.deleted.objects)).toEqual(["default/configmap/gone"]);
+    expect(names(result.recreated.objects)).toEqual(["default/secret/anew"]);
+    expect(result.helm).toEqual([{ namespace: "shop", name: "shop", from: 2, to: 3 }]);
+    const uid = await server.kubectl("get", "secret", "anew", "-o", "jsonpath={.metadata.uid}");
+    expect(result.recreated.objects.find(({ object }) => object.endsWith("/anew"))?.uid).toBe(uid);
+  }, 90_000);
+
+  test("says it in a few lines for people, and shows no value", async () => {
+    const { exitCode, stdout, stderr } = await server.run(`${PROGRAM} diff`);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^older +\/opt\/backup\/.+ago\) +revision \d+\nnewer +live cluster, s1 /,
+    );
+    expect(stdout).toMatch(/^\+ \d+ objects created {3,}.*db\/secret\/pg/m);
+    expect(stdout).toMatch(/^- 1 object deleted +default\/configmap\/gone$/m);
+    expect(stdout).toMatch(/^\* 1 object made anew under the same name +default\/secret\/anew$/m);
+    expect(stdout).toContain("1 helm release moved: shop/shop 2 -> 3");
+    expect(`${stdout}${stderr}`).not.toMatch(VALUES);
+    const all = await server.run(`${PROGRAM} diff --all`);
+    expect(all.stdout).toMatch(/^\. .*lease.*\(changed: leases\)$/m);
+    expect(all.stdout).not.toMatch(VALUES);
+  }, 90_000);
+
+  test("leaves no snapshot, no stage and no plaintext behind", async () => {
+    const { stdout } = await server.run(
+      "ls /var/lib/rancher/k3s/server/db/snapshots; ls -d /dev/shm/railiance-* /run/railiance-stage-* /var/tmp/railiance-* /var/lib/railiance/cluster/railiance-stage-* 2>/dev/null; true",
+    );
+    expect(stdout.trim()).toBe("");
+  });
+
+  test("compares two archives without root, without K3s, and in the order they are given", async () => {
+    second = await backup();
+    await server.stopCluster();
+    const copy = `install -d -o nobody /tmp/away && install -o nobody -m 600 ${ARCHIVES}/*.age /root/.config/sops/age/keys.txt /tmp/away/`;
+    await server.must(copy);
+    const [older, newer] = [first, second].map((path) => path.replace(ARCHIVES, "/tmp/away"));
+    const argv = `${PROGRAM} diff --all --json -i /tmp/away/keys.txt`;
+    const asNobody = (paths: string) =>
+      server.run(`setpriv --reuid=nobody --clear-groups ${argv} ${paths}`);
+    const result = await asNobody(`${older} ${newer}`);
+    expect(result.exitCode).toBe(0);
+    const forward = v.parse(resultSchema, JSON.parse(result.stdout));
+    expect(names(forward.deleted.objects)).toEqual(["default/configmap/gone"]);
+    expect(forward.helm).toEqual([{ namespace: "shop", name: "shop", from: 2, to: 3 }]);
+    const turned = await asNobody(`${newer} ${older}`);
+    expect(turned.stderr).toContain("is the newer one");
+    const backward = v.parse(resultSchema, JSON.parse(turned.stdout));
+    expect(names(backward.created.objects)).toEqual(["default/configmap/gone"]);
+    expect(backward.deleted.count).toBe(forward.created.count);
+    expect(result.stdout + turned.stdout).not.toMatch(VALUES);
+  }, 90_000);
+
+  test("says in one sentence when K3s is down, and what needs root", async () => {
+    const down = await server.run(`${PROGRAM} diff`);
+    expect(down.exitCode).toBe(5);
+    expect(down.stderr.match(/^error: /gm)).toHaveLength(1);
+    const user = await server.run(`setpriv --reuid=nobody --clear-groups ${PROGRAM} diff`);
+    expect(user.exitCode).toBe(5);
+    expect(user.stderr).toContain("a comparison with the live cluster needs root");
+  }, 60_000);
+
+  test("refuses an archive of another cluster, unless it is forced", async () => {
+    await server.must("rm -rf /var/lib/rancher/k3s");
+    await server.startCluster();
+    const refused = await server.run(`${PROGRAM} diff`);
+    expect(refused.exitCode).toBe(10);
+    expect(refused.stderr).toContain("two different clusters");
+    const forced = await json("--force");
+    expect(forced.older.cluster_id === forced.newer.cluster_id).toBe(false);
+    expect(names(forced.deleted.objects)).toContain("default/configmap/before");
+    expect(names(forced.recreated.objects)).toContain("namespace/default");
+  }, 120_000);
+
+  test("says that it reads etcd only, on a server with SQLite", async () => {
+    await using other = await startBareServer({ datastore: "sqlite" });
+    await giveKey(other);
+    other.write("/root/a.age", server.readBytes(first));
+    await other.must(`install -m 600 /root/a.age /root/archive.tar.zst.age`);
+    const key = server.read("/root/.config/sops/age/keys.txt");
+    other.write("/root/key.txt", key);
+    const result = await other.run(`${PROGRAM} diff /root/archive.tar.zst.age -i /root/key.txt`);
+    expect(result.exitCode).toBe(5);
+    expect(result.stderr).toContain("only embedded etcd can, and it is in SQLite");
+  }, 120_000);
+});

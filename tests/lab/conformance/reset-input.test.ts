@@ -1,0 +1,351 @@
+/** k3s-observed.md 4, 8, 9, 10, 13: damaged snapshots, configuration and token at a reset. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { skipWithoutLab } from "../server.ts";
+import { DATA, openStage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
+
+setDefaultTimeout(90_000);
+
+const DIFFERENT =
+  'level=fatal msg="bootstrap data already found and encrypted with different token"';
+const SKIPPED = skipWithoutLab();
+const RESTORE = "--cluster-reset-restore-path=/root/good.snap";
+
+let stage: Stage;
+beforeAll(async () => {
+  if (!SKIPPED) stage = await openStage();
+});
+afterAll(() => stage?.[Symbol.asyncDispose]());
+afterEach(() => stage?.stop());
+
+const caOf = () => stage.server.must(`md5sum < ${DATA}/server/tls/client-ca.crt`);
+const baseCa = () => stage.server.must("md5sum < /root/base/server/tls/client-ca.crt");
+const tokenFile = async (path: string, content: string) => stage.server.write(path, content);
+
+describe.skipIf(SKIPPED)(
+  "damaged snapshots (4) and what a plain start makes of the rest (13)",
+  () => {
+    const damages: [string, string, RegExp, string[] | undefined][] = [
+      [
+        "flipped bit",
+        "printf '\\377' | dd of=/root/bad bs=1 seek=20000 conv=notrunc status=none",
+        /expected sha256 \[[\d ]+\], got \[[\d ]+\]/,
+        ["member"],
+      ],
+      [
+        "flipped trailer",
+        "printf '\\377\\376' | dd of=/root/bad bs=1 seek=$(( $(stat -c %s /root/bad) - 3 )) conv=notrunc status=none",
+        /expected sha256/,
+        ["member"],
+      ],
+      ["512 bytes cut off", "truncate -s -512 /root/bad", /expected sha256/, ["member"]],
+      [
+        "cut in half",
+        "truncate -s $(( $(stat -c %s /root/bad) / 1024 * 512 )) /root/bad",
+        /snapshot missing hash but --skip-hash-check=false/,
+        ["member"],
+      ],
+      [
+        "trailer missing",
+        "truncate -s -32 /root/bad",
+        /snapshot missing hash but --skip-hash-check=false/,
+        ["member"],
+      ],
+      ["empty", "truncate -s 0 /root/bad", /seek \/root\/bad: invalid argument/, undefined],
+    ];
+    for (const [name, script, message, left] of damages) {
+      test(`${name}: exit 1, the database already moved away`, async () => {
+        await stage.pristine();
+        await stage.server.must(`cp /root/good.snap /root/bad; ${script}`);
+        const { exitCode, said } = await stage.reset(["--cluster-reset-restore-path=/root/bad"]);
+        expect(said).toMatch(
+          /level=fatal msg="Error: starting kubernetes: failed to start cluster: start managed database: /,
+        );
+        expect(said).toMatch(message);
+        expect(exitCode).toBe(1);
+        expect(await stage.names("server/db")).toEqual([
+          ...(left === undefined ? [] : ["etcd"]),
+          "etcd-old-N",
+          "snapshots",
+        ]);
+        if (left !== undefined) expect(await stage.names("server/db/etcd")).toEqual(left);
+      });
+    }
+
+    async function torso(config: string): Promise<void> {
+      await stage.pristine(config);
+      await stage.server.must("cp /root/good.snap /root/bad; truncate -s -32 /root/bad");
+      await stage.reset(["--cluster-reset-restore-path=/root/bad"]);
+    }
+
+    test("a plain start then silently brings up an empty SQLite cluster, same CA; the way back works, with a stray state.db beside it", async () => {
+      await torso("");
+      expect((await stage.plain()).state).toBe("ready");
+      expect(await stage.objects()).toEqual([]);
+      expect(await caOf()).toBe(await baseCa());
+      expect(await stage.names("server/db")).toEqual([
+        "etcd",
+        "etcd-old-N",
+        "snapshots",
+        "state.db",
+        "state.db-shm",
+        "state.db-wal",
+      ]);
+      await stage.stop();
+      await stage.server.must(`cd ${DATA}/server/db; mv etcd torso; mv etcd-old-* etcd`);
+      expect((await stage.plain()).state).toBe("ready");
+      expect(await stage.objects()).toEqual(["after", "before"]);
+    });
+
+    test("with cluster-init it hangs, and adds config, name and member/wal", async () => {
+      await torso("cluster-init: true\n");
+      expect((await stage.plain([], { patience: 7000 })).state).toBe("hangs");
+      expect(await stage.names("server/db/etcd")).toEqual(["config", "member", "name"]);
+      expect(await stage.names("server/db/etcd/member")).toEqual(["snap", "wal"]);
+    });
+
+    test("reset again from a good file works", async () => {
+      await torso("");
+      await Bun.sleep(1100); // etcd-old-<unix> of the same second would be in the way
+      expect((await stage.reset()).exitCode).toBe(0);
+      expect((await stage.plain()).state).toBe("ready");
+      expect(await stage.objects()).toEqual(["before"]);
+    });
+
+    test("db/etcd absent, cluster-init: a new empty etcd cluster, same CA, a wrong token too, which is then written down", async () => {
+      await stage.pristine("cluster-init: true\n");
+      stage.server.remove(`${DATA}/server/db/etcd`);
+      expect((await stage.plain(["--token", "WRONG"])).state).toBe("ready");
+      expect(await stage.objects()).toEqual([]);
+      expect(await caOf()).toBe(await baseCa());
+      expect(await stage.tokens()).toEqual({ token: "WRONG", passwd: "WRONG" });
+    });
+
+    test("db/etcd absent, or with only config and name, token or none: empty SQLite", async () => {
+      await stage.pristine(`token: ${stage.secret}\n`);
+      await stage.server.must(`rm -rf ${DATA}/server/db/etcd/member`);
+      expect((await stage.plain()).state).toBe("ready");
+      expect(await stage.objects()).toEqual([]);
+      expect(await stage.names("server/db")).toContain("state.db");
+    });
+
+    test("db/etcd absent, token and unreachable server: exits with `failed to bootstrap cluster data`", async () => {
+      await stage.pristine(`token: ${stage.secret}\nserver: https://127.0.0.9:6443\n`);
+      stage.server.remove(`${DATA}/server/db/etcd`);
+      const { state, said } = await stage.plain([], {
+        patience: 60_000,
+        env: { K3S_LAB_JOIN_TIMEOUT: "3" },
+      });
+      expect(state).toBe("exited");
+      expect(said).toContain(
+        'failed to bootstrap cluster data: Get \\"https://127.0.0.9:6443/v1-k3s/server-bootstrap\\": context deadline exceeded',
+      );
+    });
+
+    test("after two failed resets there are two etcd-old-*: the real one holds member/wal", async () => {
+      await torso("");
+      await Bun.sleep(1100);
+      await stage.reset(["--cluster-reset-restore-path=/root/bad"]);
+      const { stdout } = await stage.sh(
+        `ls -d ${DATA}/server/db/etcd-old-*/member/wal; ls -d ${DATA}/server/db/etcd-old-*`,
+      );
+      expect(stdout.trim().split("\n")).toHaveLength(3);
+    });
+  },
+);
+
+describe.skipIf(SKIPPED)("configuration and token: who wins (9)", () => {
+  const WRONG = "/root/wrong-token";
+  const RIGHT = "/root/right-token";
+  // config.yaml, arguments, environment, works
+  const rows: [string, string, string[], Record<string, string>, boolean][] = [
+    [
+      "`token: wrong`, `--token right`: command line",
+      "token: wrong\n",
+      ["--token", "SECRET"],
+      {},
+      true,
+    ],
+    [
+      "`token: wrong`, `--token-file RIGHT`: token-file",
+      "token: wrong\n",
+      ["--token-file", RIGHT],
+      {},
+      true,
+    ],
+    [
+      "`token: right`, `--token-file WRONG`: exit 1",
+      "token: SECRET\n",
+      ["--token-file", WRONG],
+      {},
+      false,
+    ],
+    [
+      "`token: wrong` and `token-file: RIGHT` in configuration: token-file",
+      `token: wrong\ntoken-file: ${RIGHT}\n`,
+      [],
+      {},
+      true,
+    ],
+    [
+      "`token-file: WRONG` in configuration, `--token right`: exit 1",
+      `token-file: ${WRONG}\n`,
+      ["--token", "SECRET"],
+      {},
+      false,
+    ],
+    [
+      "`--token-file= --token right` works",
+      `token-file: ${WRONG}\n`,
+      ["--token-file=", "--token", "SECRET"],
+      {},
+      true,
+    ],
+    [
+      "`token-file: WRONG` in configuration, `--token-file RIGHT`: command line",
+      `token-file: ${WRONG}\n`,
+      ["--token-file", RIGHT],
+      {},
+      true,
+    ],
+    [
+      "`K3S_TOKEN=right`, `token: wrong`: exit 1",
+      "token: wrong\n",
+      [],
+      { K3S_TOKEN: "SECRET" },
+      false,
+    ],
+    [
+      "`K3S_TOKEN=wrong`, `token: right`: configuration",
+      "token: SECRET\n",
+      [],
+      { K3S_TOKEN: "wrong" },
+      true,
+    ],
+    [
+      "`K3S_TOKEN_FILE=RIGHT`, `token: wrong`: token-file",
+      "token: wrong\n",
+      [],
+      { K3S_TOKEN_FILE: RIGHT },
+      true,
+    ],
+    [
+      "`K3S_TOKEN=wrong`, `token-file: RIGHT`: token-file",
+      `token-file: ${RIGHT}\n`,
+      [],
+      { K3S_TOKEN: "wrong" },
+      true,
+    ],
+    [
+      "`K3S_TOKEN_FILE=WRONG`, `--token-file RIGHT`: command line",
+      "",
+      ["--token-file", RIGHT],
+      { K3S_TOKEN_FILE: WRONG },
+      true,
+    ],
+  ];
+  for (const [name, config, args, env, works] of rows) {
+    test(name, async () => {
+      const fill = (text: string) => text.replace("SECRET", stage.secret);
+      await stage.newHost(fill(config));
+      await tokenFile(`${DATA}/server/token`, "");
+      await tokenFile(RIGHT, stage.secret);
+      await tokenFile(WRONG, "wrong");
+      const variables = Object.fromEntries(
+        Object.entries(env).map(([key, value]) => [key, fill(value)]),
+      );
+      const { exitCode, said } = await stage.reset([RESTORE, ...args.map(fill)], variables);
+      expect(exitCode).toBe(works ? 0 : 1);
+      if (!works) expect(said).toEndWith(DIFFERENT);
+    });
+  }
+
+  test("drop-ins count, the last one wins; --config F replaces config.yaml and its .d and reads F.d; a missing --config is silently ignored (9.1, 10)", async () => {
+    await stage.newHost("token: wrong\n");
+    stage.server.write("/etc/rancher/k3s/config.yaml.d/10.yaml", `token: ${stage.secret}\n`);
+    expect((await stage.reset()).exitCode).toBe(0);
+    await stage.newHost("token: wrong\n");
+    stage.server.write("/root/other.yaml", "token: wrong\n");
+    stage.server.write("/root/other.yaml.d/a.yaml", `token: ${stage.secret}\n`);
+    expect((await stage.reset([RESTORE, "--config", "/root/other.yaml"])).exitCode).toBe(0);
+    await stage.newHost("token: wrong\n");
+    expect(
+      (await stage.reset([RESTORE, "--config", "/root/missing.yaml", "--token", stage.secret]))
+        .exitCode,
+    ).toBe(0);
+    await stage.newHost("");
+    const beaten = await stage.reset([RESTORE, "--config", "/root/other.yaml"], {
+      K3S_CONFIG_FILE: "/dev/null",
+      K3S_TOKEN: "wrong",
+    });
+    expect(beaten.said).toContain(DIFFERENT);
+  });
+
+  test("--token-file naming a missing file waits (9.3)", async () => {
+    await stage.pristine();
+    const { stdout, stderr } = await stage.sh(
+      `timeout 2 k3s server --cluster-reset ${RESTORE} --token-file /root/later; echo $?`,
+    );
+    expect(stderr).toContain('Waiting for file \\"/root/later\\" to be created');
+    expect(stdout).toBe("124\n");
+    expect(await stage.names("server/db")).toEqual(["etcd", "snapshots"]);
+  });
+
+  test("an unknown key in config.yaml does not stop k3s server; broken YAML does (9.4)", async () => {
+    await stage.pristine("no-such-setting: 1\n");
+    expect((await stage.reset()).exitCode).toBe(0);
+    await stage.pristine("disable: [traefik\n");
+    const { exitCode, said } = await stage.reset();
+    expect(said).toEndWith(`level=fatal msg="yaml: line 1: did not find expected ',' or ']'"`);
+    expect(exitCode).toBe(1);
+  });
+
+  test("a server/token made 0644 stays 0644 with the secret in it (9.7)", async () => {
+    await stage.pristine();
+    await stage.server.must(`chmod 644 ${DATA}/server/token`);
+    await stage.reset();
+    expect(await stage.server.must(`stat -c %a ${DATA}/server/token`)).toBe("644\n");
+    expect((await stage.tokens()).token).toBe(stage.secret);
+  });
+
+  test("two forms of one flag on k3s server: data-dir with -d, token with -t, server with -s (8)", async () => {
+    for (const [config, args, names] of [
+      [`data-dir: ${DATA}\n`, ["-d", DATA], "d data-dir"],
+      ["token: x\n", ["-t", "x"], "t token"],
+      ["server: https://1.2.3.4:6443\n", ["-s", ""], "s server"],
+    ] satisfies [string, string[], string][]) {
+      await stage.newHost(config);
+      const { exitCode, stdout, said } = await stage.reset([RESTORE, ...args]);
+      expect(said).toContain(`Error: Cannot use two forms of the same flag: ${names}`);
+      expect(stdout).toContain("USAGE:");
+      expect(exitCode).toBe(1);
+    }
+  });
+
+  test("server: in configuration, drop-in or K3S_URL: exit 1, nothing moved; --server= overrides; an empty K3S_URL does not (10)", async () => {
+    const refusal =
+      "Error: cannot perform cluster-reset while server URL is set - remove server from configuration before resetting";
+    const url = "https://1.2.3.4:6443";
+    await stage.pristine(`server: ${url}\n`);
+    expect((await stage.reset()).said).toContain(refusal);
+    expect((await stage.reset([RESTORE], { K3S_URL: "" })).said).toContain(refusal);
+    await stage.pristine("");
+    stage.server.write("/etc/rancher/k3s/config.yaml.d/peer.yaml", `server: ${url}\n`);
+    const dropIn = await stage.reset();
+    expect(dropIn.said).toContain(refusal);
+    expect(dropIn.exitCode).toBe(1);
+    expect((await stage.reset([RESTORE, "--server="])).exitCode).toBe(0);
+    await stage.pristine("");
+    expect((await stage.reset([RESTORE], { K3S_URL: url })).said).toContain(refusal);
+    expect(await stage.names("server/db")).toEqual(["etcd", "snapshots"]);
+    expect((await stage.reset([RESTORE, "--server="], { K3S_URL: url })).exitCode).toBe(0);
+  });
+});
