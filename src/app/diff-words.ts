@@ -36,10 +36,10 @@ export function differencesOf({ differences }: Comparison, change: Change): Diff
   return differences.filter((one) => one.change === change);
 }
 
-/** What is counted and not listed: `57 leases, 3 events`, or undefined when there is nothing. */
+/** What is counted and not listed: `leases 57, events 3`, or undefined when there is nothing. */
 export function churnText({ churn }: Comparison): string | undefined {
   const sums = churnCounts(churn);
-  const texts = Object.entries(sums).map(([reason, number]) => `${number} ${reason}`);
+  const texts = Object.entries(sums).map(([reason, number]) => `${reason} ${number}`);
   return texts.length === 0 ? undefined : texts.join(", ");
 }
 
@@ -50,36 +50,37 @@ export function churnCounts(churn: Comparison["churn"]): Readonly<Record<string,
   return sums;
 }
 
-/** A few names, those first that people made: `default/configmap/a, node/b, and 12 more`. */
+/** A few names, those first that people are most likely to have made: `default/configmap/a, node/b, and 12 more`. */
 export function someNames(differences: readonly Difference[]): string {
-  const ranked = differences.filter(({ key }) => !isDerived(key));
-  // Walking 100,000 of them twice is nothing; sorting them for four names would not be.
-  if (ranked.length < NAMES_SHOWN) ranked.push(...differences.filter(({ key }) => isDerived(key)));
-  const shown = ranked.slice(0, NAMES_SHOWN).map(({ key }) => printKey(key));
+  const ranked: Difference[][] = [[], [], []];
+  // Walking 100,000 of them is nothing; sorting them for four names would not be.
+  for (const one of differences) ranked[rankOf(one.key)]?.push(one);
+  const shown = ranked.flat().slice(0, NAMES_SHOWN).map(nameOf);
   const more = differences.length - shown.length;
   return more === 0 ? shown.join(", ") : `${shown.join(", ")}, and ${more} more`;
 }
 
-function isDerived(key: string): boolean {
-  return (
-    isHelmRecord(key) ||
-    IN_EVERY_NAMESPACE.test(key) ||
-    DERIVED.has(parseObjectKey(key)?.resource ?? "")
-  );
+/** 0: an operator's; 1: of the whole cluster, or of Kubernetes itself; 2: made from something else. */
+function rankOf(key: string): 0 | 1 | 2 {
+  const object = parseObjectKey(key);
+  if (object === undefined) return 0;
+  const { resource, namespace } = object;
+  if (DERIVED.has(resource) || isHelmRecord(key) || IN_EVERY_NAMESPACE.test(key)) return 2;
+  return namespace === undefined || namespace.startsWith("kube-") ? 1 : 0;
 }
 
-const DIFF_WORDS: Readonly<Record<Change, string>> = {
-  created: "created",
-  changed: "changed",
-  recreated: "made anew under the same name",
-  deleted: "deleted",
+type Words = Readonly<Record<Change, (number: number) => string>>;
+
+const DIFF_WORDS: Words = {
+  created: () => "created",
+  changed: () => "changed",
+  recreated: () => "made anew",
+  deleted: () => "deleted",
 };
 
-const LOSS_WORDS: Readonly<Record<Change, string>> = {
-  created: "created",
-  changed: "changed",
-  recreated: "made anew under the same name",
-  deleted: "deleted then come back",
+const LOSS_WORDS: Words = {
+  ...DIFF_WORDS,
+  deleted: (number) => (number === 1 ? "deleted then comes back" : "deleted then come back"),
 };
 
 /** A line for each kind of change, sign first and names aligned; empty when nothing differs. */
@@ -92,7 +93,7 @@ export function changeLines(
   for (const change of CHANGES) {
     const found = differencesOf(comparison, change);
     if (found.length === 0) continue;
-    const head = `${SIGNS[change]} ${count(found.length, "object")} ${words[change]}`;
+    const head = `${SIGNS[change]} ${count(found.length, "object")} ${words[change](found.length)}`;
     rows.push({ head, names: someNames(found) });
   }
   const width = Math.max(0, ...rows.map(({ head }) => head.length));

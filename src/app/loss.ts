@@ -6,6 +6,7 @@ import { OperatorError } from "../errors.ts";
 import { openFile } from "../sys/files.ts";
 import { chooseStageParent } from "../sys/stage-file.ts";
 import { createStage } from "../sys/stage.ts";
+import { explainWriteError } from "../sys/write-errors.ts";
 import { count } from "../words.ts";
 import { changeLines, churnText, helmText } from "./diff-words.ts";
 import { openLiveDatastore } from "./live-datastore.ts";
@@ -15,11 +16,15 @@ import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
 import type { Proof } from "./proof.ts";
 
+const LIMIT = 5 * 60_000;
+
 export interface LossOptions {
   /** Of the archive, laid out in a stage (`ProofOptions.into`). */
   readonly proof: Proof;
   /** Of the K3s on this host as it is now, not as the archive has it. */
   readonly settings: Settings;
+  /** Milliseconds for all of it; a cluster that hangs must not hold up its own restore. Default 5 minutes. */
+  readonly limit?: number;
 }
 
 export type Loss =
@@ -36,13 +41,27 @@ export type Loss =
  * the answer says why. Throws only when a signal came, or for a bug.
  */
 export async function lossSince(context: Context, options: LossOptions): Promise<Loss> {
+  using deadline = deadlineFor(context, options.limit ?? LIMIT);
   try {
-    return { known: true, comparison: await compareWithLive(context, options) };
-  } catch (error) {
+    return { known: true, comparison: await compareWithLive(deadline.context, options) };
+  } catch (cause) {
     context.host.signal.throwIfAborted();
+    const error = explainWriteError(cause, "the folder for temporary files");
     if (!(error instanceof OperatorError)) throw error;
     return { known: false, reason: error.message };
   }
+}
+
+/** The same context, ended after some milliseconds as by a signal. */
+function deadlineFor(context: Context, limit: number): Disposable & { readonly context: Context } {
+  const controller = new AbortController();
+  const late = unreadable("the live cluster did not give a snapshot in time");
+  const timer = setTimeout(() => controller.abort(late), limit);
+  const signal = AbortSignal.any([context.host.signal, controller.signal]);
+  return {
+    context: { ...context, host: { ...context.host, signal } },
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }
 
 async function compareWithLive(context: Context, options: LossOptions): Promise<Comparison> {
@@ -92,7 +111,11 @@ function lossTexts(comparison: Comparison): string[] {
   const churn = churnText(comparison);
   const lines = [
     ...changeLines(comparison, { view: "loss" }),
-    ...(helm.length === 0 ? [] : [`${count(helm.length, "helm release")} back: ${back}`]),
+    ...(helm.length === 0
+      ? []
+      : [
+          `${count(helm.length, "helm release")} ${helm.length === 1 ? "goes" : "go"} back: ${back}`,
+        ]),
   ];
   if (lines.length === 0) lines.push("nothing: no object was made, changed or deleted");
   else lines.push("every name: railiance-cluster diff --all");

@@ -1,8 +1,9 @@
 /** Taking the steps of a restore, and going back when one of them fails. */
 import { OperatorError, messageOf } from "../errors.ts";
-import { removeFolder } from "../sys/remove.ts";
+import { removeFile, removeFolder } from "../sys/remove.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { rollBack, stateAfter } from "./restore-rollback.ts";
+import { ballastFile } from "./restore-traces.ts";
 import type { Context } from "./context.ts";
 import type { Journal, RestorePlan, StepName } from "./journal.ts";
 import type { HostInput, Step } from "./restore-steps.ts";
@@ -78,6 +79,7 @@ async function undo(
   const known = error instanceof OperatorError ? error : undefined;
   const sentence = whatFailed(context, known ?? error, current);
   if (plan.keep && known?.code === "HEALTH") {
+    await removeFile(ballastFile(plan)); // room for the next line
     await journal.kept(sentence);
     await removeFolder(`${plan.folder}/archive`);
     return new OperatorError("error", "HEALTH_KEPT", `${sentence}; it was kept as asked`, {

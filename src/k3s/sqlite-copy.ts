@@ -62,7 +62,7 @@ function explained(error: SqlError, path: string): OperatorError {
       return new OperatorError(
         "precondition",
         "NO_ROOM",
-        `there is no room for a copy of ${path}`,
+        `there is no room left for the copy of ${path}`,
         { hint: "nothing was left behind; free some space, then run this again", cause: error },
       );
     default:

@@ -52,14 +52,20 @@ const listSchema = v.object({
 /** Metadata of every object of every kind that can be listed. */
 async function objectsOf(server: BareServer) {
   const kinds = await server.kubectl("api-resources", "--verbs=list", "-o", "name");
-  const names = kinds.trim().split("\n").filter((name) => !name.includes("metrics.k8s.io"));
+  const names = kinds
+    .trim()
+    .split("\n")
+    .filter((name) => !name.includes("metrics.k8s.io"));
   const text = await server.kubectl("get", names.join(","), "-A", "-o", "json");
   return v.parse(listSchema, JSON.parse(text)).items;
 }
 
 async function save(server: BareServer, name: string): Promise<void> {
   await server.must(`k3s etcd-snapshot save --name ${name}`);
-  const file = (await server.must(`ls ${SNAPSHOTS}`)).trim().split("\n").find((one) => one.startsWith(name));
+  const file = (await server.must(`ls ${SNAPSHOTS}`))
+    .trim()
+    .split("\n")
+    .find((one) => one.startsWith(name));
   const bytes = server.readBytes(`${SNAPSHOTS}/${file}`);
   writeFileSync(join(HERE, `${name}.snapshot.gz`), gzipSync(bytes, { level: 9 }));
 }
@@ -77,7 +83,9 @@ async function furnish(server: BareServer): Promise<void> {
   const request = await server.must(
     "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=x 2>/dev/null | base64 -w0",
   );
-  const text = server.read("/root/objects.yaml").replace("request: REQUEST", `request: ${request.trim()}`);
+  const text = server
+    .read("/root/objects.yaml")
+    .replace("request: REQUEST", `request: ${request.trim()}`);
   server.write("/root/objects.yaml", text);
   // The default ServiceAccount of a new namespace takes a moment; a pod needs it.
   const apply = "k3s kubectl apply -f /root/objects.yaml";
@@ -91,7 +99,7 @@ async function furnish(server: BareServer): Promise<void> {
 async function change(server: BareServer): Promise<void> {
   const kube = (args: string): Promise<string> => server.must(`k3s kubectl -n shop ${args}`);
   await kube("create configmap made --from-literal=state=new");
-  await kube("patch configmap changed --type=merge -p '{\"data\":{\"state\":\"two\"}}'");
+  await kube('patch configmap changed --type=merge -p \'{"data":{"state":"two"}}\'');
   await kube("delete configmap deleted");
   await kube("delete configmap recreated");
   await kube("create configmap recreated");
@@ -121,7 +129,13 @@ async function storedWithSecretbox() {
     fresh: true,
     config: "secrets-encryption: true\nsecrets-encryption-provider: secretbox\n",
   });
-  await server.kubectl("create", "secret", "generic", "boxed", "--from-literal=value=hunter5-never-shown");
+  await server.kubectl(
+    "create",
+    "secret",
+    "generic",
+    "boxed",
+    "--from-literal=value=hunter5-never-shown",
+  );
   const uid = await server.kubectl("get", "secret", "boxed", "-o", "jsonpath={.metadata.uid}");
   const config = server.read("/var/lib/rancher/k3s/server/cred/encryption-config.json");
   await server.must("k3s etcd-snapshot save --name boxed");

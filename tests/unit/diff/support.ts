@@ -42,8 +42,12 @@ export function truth(): v.InferOutput<typeof truthSchema> {
   return v.parse(truthSchema, JSON.parse(new TextDecoder().decode(unpacked("kubectl.json.gz"))));
 }
 
+export function snapshotBytes(name: FixtureName): Uint8Array {
+  return unpacked(`${name}.snapshot.gz`);
+}
+
 export function snapshotFile(name: FixtureName): RandomAccess {
-  const bytes = unpacked(`${name}.snapshot.gz`);
+  const bytes = snapshotBytes(name);
   return {
     size: bytes.length,
     read: async (offset, length) => bytes.slice(offset, offset + length),
@@ -72,10 +76,7 @@ export interface PlainRecord {
 }
 
 /** Records as a side of compareObjects(); their bytes are overwritten after each call, as pages are. */
-export function plainSide(
-  records: Iterable<PlainRecord>,
-  bootstrap?: BootstrapData,
-): ObjectSource {
+export function plainSide(records: Iterable<PlainRecord>, bootstrap?: BootstrapData): ObjectSource {
   const encoder = new TextEncoder();
   return {
     sealed: sealedValues(bootstrap),
