@@ -49,21 +49,22 @@ export async function stopService(
 export async function requireNoServer(host: Host): Promise<void> {
   const ended = await waitFor(
     host,
-    async () => ((await serverProcess()) === undefined ? true : undefined),
+    async () => ((await serverProcesses()).length === 0 ? true : undefined),
     { timeout: 10_000, interval: 200 },
   );
-  const left = ended === true ? undefined : await serverProcess();
-  if (left === undefined) return;
+  const left = ended === true ? [] : await serverProcesses();
+  if (left.length === 0) return;
   throw new OperatorError(
     "precondition",
     "K3S_STILL_RUNS",
-    `a K3s server that ${UNIT} does not know of still runs on this host (process ${left})`,
-    { hint: `end it first: kill ${left}` },
+    `a K3s server that ${UNIT} does not know of still runs on this host (process ${left.join(", ")})`,
+    { hint: `end it first: kill ${left.join(" ")}` },
   );
 }
 
-async function serverProcess(): Promise<number | undefined> {
-  return (await hostProcesses()).find(({ command }) => SERVER.test(command))?.pid;
+async function serverProcesses(): Promise<number[]> {
+  const servers = (await hostProcesses()).filter(({ command }) => SERVER.test(command));
+  return servers.map(({ pid }) => pid);
 }
 
 /** Asks systemd to start K3s and returns at once: `systemctl start` itself can block for ever (TimeoutStartSec=0). */

@@ -184,6 +184,31 @@ describe("compareObjects()", () => {
     expect([again.differences.length, again.churn.length]).toEqual([0, 1]);
   });
 
+  test("counts what K3s and the API server keep up by themselves, and lists what is beside it", async () => {
+    const noise = [
+      "/registry/configmaps/kube-system/k3s-etcd-snapshots",
+      "/registry/endpointslices/default/kubernetes",
+      "/registry/services/endpoints/default/kubernetes",
+      "/registry/ranges/serviceips",
+      "/registry/leases/kube-node-lease/s1",
+      "/registry/events/default/x.1",
+      "/registry/masterleases/10.0.0.1",
+      "/registry/k3s.cattle.io/etcdsnapshotfiles/local-x",
+      "compact_rev_key",
+      "k3s/apiaddresses",
+    ];
+    const listed = [
+      "/registry/configmaps/kube-system/coredns",
+      "/registry/endpointslices/default/kubernetes-2",
+      "/registry/services/endpoints/default/web",
+      "/registry/example.com/leases/ns/x",
+    ];
+    const records = (value: string) => [...noise, ...listed].map((key) => ({ key, value }));
+    const result = await compared(records("a"), records("b"));
+    expect(result.churn.map(({ key }) => key)).toEqual(noise);
+    expect(result.differences.map(({ key }) => key)).toEqual(listed);
+  });
+
   test("follows helm releases: upgraded, gone, new, installed anew, in Secrets and ConfigMaps", async () => {
     const record = (
       release: string,

@@ -51,6 +51,8 @@ async function archiveOf(
 const older = await archiveOf("older");
 const newer = await archiveOf("newer");
 
+const PLAIN = { dataDir: undefined, identityFiles: [], force: false };
+
 /** Compares the archives of a folder, and checks that no plaintext stays in its place for temporary files. */
 async function run(
   archives: readonly TestArchive[],
@@ -65,9 +67,7 @@ async function run(
         older: `${folder}/0`,
         newer: `${folder}/1`,
         directory: folder,
-        dataDir: undefined,
-        identityFiles: [],
-        force: false,
+        ...PLAIN,
         ...options,
       });
     } finally {
@@ -108,6 +108,30 @@ describe("diff()", () => {
     const keys = { ...newer.manifest.datastore, keys: 1 };
     const lying = await archiveOf("newer", { manifest: { datastore: keys } });
     expect((await failureOf(() => run([older, lying]))).code).toBe("MANIFEST_MISMATCH");
+  });
+
+  test("takes nothing after the archive's end, and no archive in another's place", async () => {
+    for (const more of [1, 100_000]) {
+      const bytes = new Uint8Array(newer.bytes.length + more);
+      bytes.set(newer.bytes);
+      const error = await failureOf(() => run([older, { ...newer, bytes }]));
+      expect(error.exit).toBe("verifyFailed");
+    }
+    // Under the name of the newer one lies the older one.
+    const error = await failureOf(() =>
+      withFolder(async (folder) => {
+        writeFileSync(`${folder}/0`, older.bytes);
+        writeFileSync(`${folder}/${newer.name}`, older.bytes);
+        const context = testContext({ env: { SOPS_AGE_KEY: older.identity } });
+        await diff(context, {
+          ...PLAIN,
+          older: `${folder}/0`,
+          newer: newer.name,
+          directory: folder,
+        });
+      }),
+    );
+    expect(error.code).toBe("ARCHIVE_RENAMED");
   });
 
   test("says that it reads etcd alone", async () => {

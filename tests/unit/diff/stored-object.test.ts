@@ -67,6 +67,17 @@ describe("readStoredObject()", () => {
     expect(readStoredObject(bytes)).toEqual({ uid: "x", deleting: true });
   });
 
+  test("takes a grace period alone for no deletion", () => {
+    const field = (number: number, bytes: Uint8Array): Buffer =>
+      Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+    const seconds = Buffer.from([10 << 3, 30]);
+    const pod = (meta: Uint8Array) =>
+      Buffer.concat([Buffer.from("k8s\0"), field(2, field(1, meta))]);
+    expect(readStoredObject(pod(seconds)).deleting).toBe(false);
+    const time = field(9, Buffer.from([1 << 3, 1]));
+    expect(readStoredObject(pod(Buffer.concat([time, seconds]))).deleting).toBe(true);
+  });
+
   test("takes the UID of the object and not one inside it", () => {
     const owner = { uid: "owner" };
     const json = {
