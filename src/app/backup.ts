@@ -11,15 +11,17 @@ import { prepareArchiveFolder, prepareOutputFile } from "../sys/archive-folder.t
 import { wipeStaleTemps } from "../sys/atomic.ts";
 import { proveOpens } from "../keys/prove.ts";
 import { readSettings } from "../k3s/settings.ts";
-import { requireEmbeddedEtcd, requireRoot } from "./preflight.ts";
+import { requireDatastore, requireRoot } from "./preflight.ts";
 import { resolveRecipients } from "../keys/recipients.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
+import { readJournal } from "./journal.ts";
+import { restoreUnfinished } from "./restore-unfinished.ts";
 import { takeLock } from "../sys/lock.ts";
 import { collectAssets } from "./collect.ts";
 import { defaultClusterName, makeManifest } from "./make-manifest.ts";
 import { makeStage } from "./make-stage.ts";
 import { firstKeyFile, keyWarnings } from "./key-problems.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { saveDatastore } from "./save-datastore.ts";
 import { count, timeText } from "../words.ts";
 import { writeArchive } from "./write-archive.ts";
 import { PROGRAM } from "../version.ts";
@@ -70,17 +72,21 @@ export interface BackupResult {
 export async function backup(context: Context, options: BackupOptions): Promise<BackupResult> {
   const { host, talk } = context;
   requireRoot(host, "a backup");
+  // First of all: while a restore goes on, or was cut off, nothing here is what it seems.
+  await using _lock = await takeLock(LOCK_FILE, `backup, pid ${THIS_PROCESS.pid}`);
+  const unfinished = await readJournal();
+  if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   const settings = await readSettings({ dataDir: options.dataDir });
   const version = await k3sVersion(host, settings.k3s);
-  await requireEmbeddedEtcd(settings);
-  talk({ type: "done", text: `k3s ${version}, embedded etcd` });
+  const datastore = await requireDatastore(settings);
+  const stored = datastore.kind === "etcd" ? "embedded etcd" : "SQLite";
+  talk({ type: "done", text: `k3s ${version}, ${stored}` });
   await prepareTarget(options);
   const keys = await resolveKeys(context, options);
-  await using _lock = await takeLock(LOCK_FILE, `backup, pid ${THIS_PROCESS.pid}`);
   await clearTarget(context, options);
   const created = host.now();
   await using stage = await makeStage();
-  await using snapshot = await takeSnapshot(context, settings, stage);
+  await using snapshot = await saveDatastore(context, settings, { datastore, stage });
   const collected = await collectAssets(context, allAssets({ settings, snapshot }), {
     stage,
     server: settings,

@@ -1,9 +1,9 @@
 /** A copy of K3s's SQLite database that is proven before it is used: taken in one instant, checked, opened with this server's token. */
 import { inspectSqlite } from "../datastore/sqlite-inspect.ts";
 import { OperatorError } from "../errors.ts";
-import { copySqlite } from "../k3s/sqlite-copy.ts";
+import { copySqlite, sqliteSize } from "../k3s/sqlite-copy.ts";
 import { findTokens } from "../k3s/tokens.ts";
-import { freeBytes, openFile, statOf } from "../sys/files.ts";
+import { freeBytes, openFile } from "../sys/files.ts";
 import { openSqlite } from "../sys/sqlite.ts";
 import { createStage } from "../sys/stage.ts";
 import { chooseStageParent } from "../sys/stage-file.ts";
@@ -40,7 +40,7 @@ export async function copyDatabase(
   const tokens = await findTokens(settings);
   await using cleanup = new AsyncDisposableStack();
   talk({ type: "step", text: "copying the database" });
-  const size = (await sizeOf(path)) + (await sizeOf(`${path}-wal`));
+  const size = await sqliteSize(host, path);
   const parent = await chooseStageParent(size, STATE_FOLDER);
   await requireRoom(parent, size);
   const stage = cleanup.use(await createStage(parent));
@@ -60,10 +60,6 @@ export async function copyDatabase(
     token,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return (await statOf(path))?.size ?? 0;
 }
 
 async function requireRoom(folder: string, size: number): Promise<void> {

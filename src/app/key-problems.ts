@@ -16,7 +16,8 @@ export function keyWarnings(context: Context, found: FoundIdentities): Warning[]
 /** The file of the first identity that came out of one: `SOPS_AGE_KEY_FILE (/root/key.txt) line 3`. */
 export function firstKeyFile(found: FoundIdentities): string | undefined {
   for (const { source } of found.identities) {
-    const path = /(\/[^)]+?)\)?(?: line \d+)?$/.exec(source)?.[1];
+    // A note in brackets may follow: without HOME, how the home folder was found.
+    const path = /(\/[^()]+?)(?: \([^()]*\))?\)?(?: line \d+)?$/.exec(source)?.[1];
     if (path !== undefined) return path;
   }
   return undefined;

@@ -1,7 +1,7 @@
 /** Puts together what the archive says of itself. */
 import { FORMAT } from "../archive/manifest.ts";
 import { signManifest } from "../archive/signature.ts";
-import { ETCD_ENTRY } from "../assets/snapshot.ts";
+import { datastoreEntry } from "../assets/snapshot.ts";
 import { bootstrapFile, caHash, tokenHash, tokenPassword } from "../datastore/bootstrap.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { findProgram } from "../sys/find-program.ts";
@@ -18,7 +18,7 @@ import type { Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Collected } from "./collect.ts";
 import type { Context } from "./context.ts";
-import type { ProvenSnapshot } from "./snapshot.ts";
+import type { ProvenDatastore } from "./save-datastore.ts";
 
 export interface ManifestParts {
   readonly context: Context;
@@ -28,7 +28,7 @@ export interface ManifestParts {
   readonly created: Date;
   readonly id: string;
   readonly clusterName: string;
-  readonly snapshot: ProvenSnapshot;
+  readonly snapshot: ProvenDatastore;
   readonly collected: Collected;
   readonly recipients: readonly string[];
   readonly directory: string;
@@ -60,8 +60,8 @@ export async function makeManifest(
 
 async function describe(parts: ManifestParts): Promise<Manifest> {
   const { settings, snapshot, version, collected } = parts;
-  const { facts, token } = snapshot;
   const clusterId = clusterIdOf(snapshot);
+  const { nodeName, etcd, members, storageVersion } = factsOfKind(parts);
   const binary = await findProgram(settings.k3s, parts.context.host.env["PATH"]);
   return {
     format: FORMAT,
@@ -71,7 +71,7 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
     cluster: { name: parts.clusterName, id: clusterId },
     host: {
       hostname: parts.context.host.hostname,
-      nodeName: nodeNameOf(snapshot.saved.name, parts.context.host.hostname),
+      nodeName,
       dataDir: settings.dataDir,
       addresses: hostAddresses(),
       architecture: THIS_PROCESS.architecture,
@@ -79,18 +79,18 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
     k3s: {
       version,
       kubernetes: version.replace(/\+.*$/, ""),
-      ...(facts.clusterVersion === undefined ? {} : { etcd: facts.clusterVersion }),
+      ...(etcd === undefined ? {} : { etcd }),
       ...(binary === undefined ? {} : { binarySha256: await sha256OfFile(binary) }),
     },
     datastore: {
-      kind: "etcd",
-      entry: ETCD_ENTRY,
-      revision: facts.revision,
-      keys: facts.keys,
-      members: facts.members.map(({ name, peerUrls }) => ({ name, peerUrls })),
-      ...(facts.storageVersion === undefined ? {} : { storageVersion: facts.storageVersion }),
+      kind: snapshot.kind,
+      entry: datastoreEntry(snapshot.kind),
+      revision: snapshot.facts.revision,
+      keys: snapshot.facts.keys,
+      members,
+      ...(storageVersion === undefined ? {} : { storageVersion }),
     },
-    tokenHash: tokenHash(tokenPassword(token)),
+    tokenHash: tokenHash(tokenPassword(snapshot.token)),
     entries: collected.entries.map(({ entry }) => entry),
     helm: collected.releases,
     recipients: parts.recipients,
@@ -99,12 +99,36 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
   };
 }
 
+interface KindFacts {
+  readonly nodeName: string;
+  readonly etcd: string | undefined;
+  readonly members: Manifest["datastore"]["members"];
+  readonly storageVersion: string | undefined;
+}
+
+/** SQLite has no members: its one server stands for them. */
+function factsOfKind({ snapshot, settings, context }: ManifestParts): KindFacts {
+  const { hostname } = context.host;
+  if (snapshot.kind === "sqlite") {
+    const nodeName = (settings.one("node-name") ?? hostname).toLowerCase();
+    const members = [{ name: nodeName, peerUrls: [] }];
+    return { nodeName, etcd: undefined, members, storageVersion: undefined };
+  }
+  const { clusterVersion, members, storageVersion } = snapshot.facts;
+  return {
+    nodeName: nodeNameOf(snapshot.saved.name, hostname),
+    etcd: clusterVersion,
+    members: members.map(({ name, peerUrls }) => ({ name, peerUrls })),
+    storageVersion,
+  };
+}
+
 /** K3s knows no cluster name; without one from the operator it is made from the CA. */
-export function defaultClusterName(snapshot: Pick<ProvenSnapshot, "facts">): string {
+export function defaultClusterName(snapshot: Pick<ProvenDatastore, "facts">): string {
   return `k3s-${clusterIdOf(snapshot).slice(0, 6)}`;
 }
 
-function clusterIdOf({ facts }: Pick<ProvenSnapshot, "facts">): string {
+function clusterIdOf({ facts }: Pick<ProvenDatastore, "facts">): string {
   const authority =
     facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
   if (authority !== undefined) return caHash(authority);

@@ -8,14 +8,14 @@ import { readSidecar } from "./archives.ts";
 import { proveDatastore } from "./prove-datastore.ts";
 import { readContent } from "./read-content.ts";
 import type { Manifest } from "../archive/manifest.ts";
-import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
+import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { RandomAccess } from "../sys/files.ts";
 import type { Context } from "./context.ts";
 
 export interface OpenDatastore extends AsyncDisposable {
   readonly manifest: Manifest;
   /** Holds secrets (`bootstrap`): never print it. */
-  readonly facts: SnapshotFacts;
+  readonly facts: DatastoreFacts;
   /** Plaintext; gone when this is disposed, or with the process. */
   readonly datastore: RandomAccess;
 }

@@ -3,6 +3,7 @@ import { OperatorError } from "../errors.ts";
 import { detectDatastore } from "../k3s/datastore-kind.ts";
 import type { Host } from "../sys/host.ts";
 import type { Settings } from "../k3s/settings.ts";
+import type { SavableKind } from "./save-datastore.ts";
 
 /** Throws an OperatorError `NOT_ROOT` for everyone but root. */
 export function requireRoot(host: Host, doing: string): void {
@@ -12,21 +13,13 @@ export function requireRoot(host: Host, doing: string): void {
   });
 }
 
-/** Throws an OperatorError (exit 5) unless this host's K3s runs on embedded etcd. */
-export async function requireEmbeddedEtcd(settings: Settings): Promise<void> {
+/** The datastore of this host's K3s. Throws an OperatorError (exit 5) unless it is embedded etcd or SQLite. */
+export async function requireDatastore(settings: Settings): Promise<SavableKind> {
   const datastore = await detectDatastore(settings);
   switch (datastore.kind) {
     case "etcd":
-      return;
     case "sqlite":
-      throw new OperatorError(
-        "precondition",
-        "DATASTORE_UNSUPPORTED",
-        `this K3s keeps its data in SQLite (${datastore.path}), which this version cannot save yet`,
-        {
-          hint: "embedded etcd can be saved: start K3s once with --cluster-init, which moves the data there, or stop K3s and copy the whole server/db folder",
-        },
-      );
+      return datastore;
     case "external":
       throw new OperatorError(
         "precondition",

@@ -1,14 +1,13 @@
 /** The one proof that an archive is whole and can be restored; used by verify, restore and the read-back of backup. */
 import { openArchive } from "../archive/reader.ts";
 import { checkSignature } from "../archive/signature.ts";
-import { OperatorError } from "../errors.ts";
 import { openArchiveFile } from "./archive-file.ts";
 import { archiveChecks } from "./archive-checks.ts";
 import { proveDatastore } from "./prove-datastore.ts";
 import { readContent } from "./read-content.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 import type { SignatureState } from "../archive/signature.ts";
-import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
+import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { Stage } from "../sys/stage.ts";
 import type { Check } from "./archive-checks.ts";
 import type { Context } from "./context.ts";
@@ -37,7 +36,7 @@ export interface Proof {
   readonly checks: readonly Check[];
   readonly signature: SignatureState;
   /** Holds secrets (`bootstrap`): never print it. */
-  readonly snapshot: SnapshotFacts;
+  readonly snapshot: DatastoreFacts;
   /** With `into`: where each entry lies now, in the manifest's order. Without: empty. */
   readonly files: readonly { readonly entry: Entry; readonly path: string }[];
 }
@@ -45,8 +44,8 @@ export interface Proof {
 /**
  * Reads the archive to its end, then its datastore page by page, and opens that
  * with the archive's own token. Throws an OperatorError: exit `key` when no
- * identity opens it, `notFound`, `precondition` (`DATASTORE_UNSUPPORTED`,
- * `WRITE_FAILED`, `ARCHIVE_UNREADABLE`), else `verifyFailed`. Without `into` no
+ * identity opens it, `notFound`, `precondition` (`WRITE_FAILED`,
+ * `ARCHIVE_UNREADABLE`), else `verifyFailed`. Without `into` no
  * plaintext outlives the call, or the process; with it the stage's owner wipes.
  */
 export async function proveArchive(context: Context, options: ProofOptions): Promise<Proof> {
@@ -57,7 +56,6 @@ export async function proveArchive(context: Context, options: ProofOptions): Pro
   });
   try {
     const { manifest, runbook } = archive;
-    requireEtcd(manifest);
     const signature = await checkSignature(manifest);
     await using content = await readContent(context, archive, options);
     await archive.finish();
@@ -80,14 +78,4 @@ export async function proveArchive(context: Context, options: ProofOptions): Pro
     await archive.cancel(error);
     throw error;
   }
-}
-
-function requireEtcd({ datastore }: Manifest): void {
-  if (datastore.kind === "etcd") return;
-  throw new OperatorError(
-    "precondition",
-    "DATASTORE_UNSUPPORTED",
-    `the archive holds a datastore of kind ${datastore.kind}, which this release cannot check`,
-    { hint: "use a newer railiance-cluster" },
-  );
 }

@@ -1,13 +1,14 @@
 /** Is the datastore in an archive whole, the one the manifest describes, and can the archive's own token open it. */
 import { bootstrapFile } from "../datastore/bootstrap.ts";
 import { caHash } from "../datastore/ca-hash.ts";
-import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
 import { tokenHash, tokenPassword } from "../datastore/token.ts";
 import { OperatorError } from "../errors.ts";
 import { passed } from "./archive-checks.ts";
+import { inspectDatastore } from "./inspect-datastore.ts";
 import type { Manifest } from "../archive/manifest.ts";
-import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
+import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { RandomAccess } from "../sys/files.ts";
+import type { SqlReader } from "../sys/sqlite.ts";
 import type { Check } from "./archive-checks.ts";
 import type { Context } from "./context.ts";
 
@@ -16,24 +17,29 @@ export interface StoredDatastore {
   /** Texts of the entries of kind token. */
   readonly tokens: readonly string[];
   readonly datastore: RandomAccess;
+  /** The same open in SQLite, when that is its kind. */
+  readonly database: SqlReader | undefined;
 }
 
 /**
- * Walks the snapshot and compares it with the manifest. Throws an OperatorError,
- * exit verifyFailed: `TOKEN_MISMATCH`, those of `inspectSnapshot`,
+ * Walks the datastore and compares it with the manifest. Throws an OperatorError,
+ * exit verifyFailed: `TOKEN_MISMATCH`, those of `inspectDatastore`,
  * `MANIFEST_MISMATCH` or `CLUSTER_MISMATCH`.
  */
 export async function proveDatastore(
   context: Context,
   stored: StoredDatastore,
-): Promise<{ readonly facts: SnapshotFacts; readonly checks: readonly Check[] }> {
-  const { manifest, datastore } = stored;
+): Promise<{ readonly facts: DatastoreFacts; readonly checks: readonly Check[] }> {
+  const { manifest, datastore, database } = stored;
   const password = requireToken(stored);
-  const facts = await inspectSnapshot(datastore, {
-    password,
-    signal: context.host.signal,
-    onProgress: (done, total) => context.talk({ type: "progress", done, total }),
-  });
+  const facts = await inspectDatastore(
+    { file: datastore, database },
+    {
+      password,
+      signal: context.host.signal,
+      onProgress: (done, total) => context.talk({ type: "progress", done, total }),
+    },
+  );
   const entry = manifest.entries.find(({ path }) => path === manifest.datastore.entry);
   requireEqual("size in bytes", { found: facts.size, recorded: entry?.size });
   requireEqual("SHA-256", { found: facts.sha256, recorded: entry?.sha256 });
@@ -44,16 +50,35 @@ export async function proveDatastore(
     facts,
     checks: [
       passed("token.hash", `the server token has the recorded hash ${manifest.tokenHash}`),
-      passed("snapshot.trailer", "the hash etcd appended to the snapshot"),
-      passed("snapshot.pages", "database pages, each in use once or free", { count: facts.pages }),
-      passed("snapshot.keys", "live keys, as many as recorded", { count: facts.keys }),
-      passed("snapshot.revision", `revision ${facts.revision}, as recorded`),
+      ...storeChecks(facts, manifest.datastore.kind),
       passed("bootstrap.opens", "cluster certificates and keys decrypted with the token", {
         count: files,
       }),
       passed("cluster.id", "the server CA in them is the recorded cluster's"),
     ],
   };
+}
+
+function storeChecks(facts: DatastoreFacts, kind: "etcd" | "sqlite"): Check[] {
+  const { pages } = facts;
+  const own =
+    kind === "sqlite"
+      ? [
+          passed("database.integrity", "database pages, and every row in every index", {
+            count: pages,
+          }),
+          passed("database.alone", "no part of it was in a log beside it"),
+        ]
+      : [
+          passed("snapshot.trailer", "the hash etcd appended to the snapshot"),
+          passed("snapshot.pages", "database pages, each in use once or free", { count: pages }),
+        ];
+  const prefix = kind === "sqlite" ? "database" : "snapshot";
+  return [
+    ...own,
+    passed(`${prefix}.keys`, "live keys, as many as recorded", { count: facts.keys }),
+    passed(`${prefix}.revision`, `revision ${facts.revision}, as recorded`),
+  ];
 }
 
 /** The password of the token that the manifest names. */
@@ -91,7 +116,7 @@ function requireEqual(
 }
 
 /** How many bootstrap files there are; throws unless their server CA is the manifest's cluster. */
-function requireCluster(facts: SnapshotFacts, manifest: Manifest): number {
+function requireCluster(facts: DatastoreFacts, manifest: Manifest): number {
   const ca = facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
   if (facts.bootstrap === undefined || ca === undefined) {
     throw new TypeError("the snapshot was inspected without its password");

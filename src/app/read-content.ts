@@ -2,12 +2,14 @@
 import { OperatorError } from "../errors.ts";
 import { syncFolder } from "../sys/atomic.ts";
 import { openFile } from "../sys/files.ts";
+import { openSqlite } from "../sys/sqlite.ts";
 import { writeStream } from "../sys/stage-file.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
-import { makeSpool } from "./spool-place.ts";
+import { makeSpool, makeSqliteSpool } from "./spool-place.ts";
 import type { Entry } from "../archive/manifest.ts";
 import type { OpenArchive, OpenEntry } from "../archive/reader.ts";
 import type { RandomAccess } from "../sys/files.ts";
+import type { SqlReader } from "../sys/sqlite.ts";
 import type { Stage } from "../sys/stage.ts";
 import type { Context } from "./context.ts";
 
@@ -15,6 +17,8 @@ export interface ArchiveContent extends AsyncDisposable {
   /** The text of every entry of kind token. Secret. */
   readonly tokens: readonly string[];
   readonly datastore: RandomAccess;
+  /** The same open in SQLite, when that is its kind. */
+  readonly database: SqlReader | undefined;
   /** Where each entry lies, in the manifest's order; empty without a stage. */
   readonly files: readonly { readonly entry: Entry; readonly path: string }[];
 }
@@ -49,16 +53,25 @@ async function readIntoSpool(
   const tokens: string[] = [];
   await using cleanup = new AsyncDisposableStack();
   let datastore: RandomAccess | undefined;
+  let database: SqlReader | undefined;
   for await (const { entry, body } of archive.entries()) {
     if (entry.kind === "token") tokens.push(await readToken(entry, body));
     if (entry.kind !== "datastore") continue; // the reader hashes what nobody reads
-    const spool = cleanup.use(await makeSpool(context.host, { size: entry.size, parent }));
-    datastore = await spool.append(body).catch(explain("the folder for temporary files"));
+    const place = { size: entry.size, parent };
+    const explained = explain("the folder for temporary files");
+    if (isSqlite(archive)) {
+      const spool = cleanup.use(await makeSqliteSpool(context.host, place));
+      ({ file: datastore, database } = await spool.fill(body).catch(explained));
+    } else {
+      const spool = cleanup.use(await makeSpool(context.host, place));
+      datastore = await spool.append(body).catch(explained);
+    }
   }
   const held = cleanup.move();
   return {
     tokens,
     datastore: requireStore(datastore),
+    database,
     files: [],
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -77,13 +90,22 @@ async function readIntoStage(archive: OpenArchive, stage: Stage): Promise<Archiv
   }
   await syncFolders(files, stage);
   const store = files.find(({ entry }) => entry.kind === "datastore");
-  const datastore = requireStore(store === undefined ? undefined : await openFile(store.path));
+  await using cleanup = new AsyncDisposableStack();
+  const { path } = requireStore(store);
+  const datastore = cleanup.use(await openFile(path));
+  const database = isSqlite(archive) ? cleanup.use(openSqlite(path)) : undefined;
+  const held = cleanup.move();
   return {
     tokens,
     datastore,
+    database,
     files,
-    [Symbol.asyncDispose]: () => datastore[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+function isSqlite({ manifest }: OpenArchive): boolean {
+  return manifest.datastore.kind === "sqlite";
 }
 
 /** A restore that goes on after a power cut reads the stage again. Exports for people are not worth 16 ms each. */
@@ -116,7 +138,7 @@ async function readToken(entry: Entry, body: OpenEntry["body"]): Promise<string>
 }
 
 /** The manifest's own rules promise one datastore entry, and the reader that it came. */
-function requireStore<T extends RandomAccess>(store: T | undefined): T {
+function requireStore<T>(store: T | undefined): T {
   if (store === undefined) throw new TypeError("the archive was read without its datastore");
   return store;
 }

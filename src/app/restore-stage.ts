@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { parseManifest, serializeManifest } from "../archive/manifest.ts";
 import { TOKEN_ENTRY } from "../assets/token.ts";
 import { bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
-import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
 import { OperatorError, systemCode } from "../errors.ts";
-import { lazyFileStream, openFile, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
+import { lazyFileStream, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
 import { moveDurably } from "../sys/moves.ts";
 import { createStage } from "../sys/stage.ts";
 import { resolveArchive } from "./archives.ts";
+import { inspectDatastoreAt } from "./inspect-datastore.ts";
 import { wipeLeftovers } from "./make-stage.ts";
 import { openingKeys } from "./opening-keys.ts";
 import { STATE_FOLDER } from "./places.ts";
@@ -16,7 +16,7 @@ import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { stagedPath } from "./restore-steps.ts";
 import type { Manifest } from "../archive/manifest.ts";
-import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
+import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan } from "./journal.ts";
 import type { Proof } from "./proof.ts";
@@ -92,13 +92,13 @@ function located(error: unknown, path: string): unknown {
 export async function stagedInput(
   context: Context,
   plan: RestorePlan,
-  known?: SnapshotFacts,
+  known?: DatastoreFacts,
 ): Promise<StepInput> {
   const bytes = await readBytesIfPresent(stagedPath(plan, "manifest.json"));
   if (bytes === undefined) throw nothingStaged(plan);
   const manifest = parseManifest(bytes);
   if (known === undefined) await requireStaged(plan, manifest);
-  const facts = known ?? (await inspectStaged(context, plan, manifest.datastore.entry));
+  const facts = known ?? (await inspectStaged(context, plan, manifest.datastore));
   const authority =
     facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
   if (authority === undefined) throw nothingStaged(plan);
@@ -121,12 +121,12 @@ async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<voi
 async function inspectStaged(
   context: Context,
   plan: RestorePlan,
-  entry: string,
-): Promise<SnapshotFacts> {
+  { entry, kind }: Manifest["datastore"],
+): Promise<DatastoreFacts> {
   const token = await readTextIfPresent(stagedPath(plan, TOKEN_ENTRY));
   if (token === undefined) throw nothingStaged(plan);
-  await using file = await openFile(stagedPath(plan, entry));
-  return await inspectSnapshot(file, {
+  return await inspectDatastoreAt(stagedPath(plan, entry), {
+    kind,
     password: tokenPassword(token),
     signal: context.host.signal,
   });

@@ -18,7 +18,7 @@ import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { keptFolders } from "./restore-plan.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
-import { namesAgentToken } from "./runbook.ts";
+import { namesAgentToken } from "./runbook-datastore.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { HealthReport } from "../k3s/health.ts";
 import type { Manifest } from "../archive/manifest.ts";
@@ -112,6 +112,7 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
     uid: 0,
     gid: 0,
   });
+  if (manifest.datastore.kind === "sqlite") return await placeDatabase(plan, manifest);
   const settings = await readSettings({ dataDir: plan.dataDir });
   const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   await runReset(context.host, settings, {
@@ -125,11 +126,27 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
   return `database restored at revision ${manifest.datastore.revision}`;
 }
 
+/** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */
+async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<string> {
+  const folder = `${plan.dataDir}/server/db`;
+  await makeFolders(folder, 0o700);
+  await placeFile(stagedPath(plan, manifest.datastore.entry), `${folder}/state.db`, {
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+  });
+  return `database restored at revision ${manifest.datastore.revision}`;
+}
+
 /** A reset that was cut leaves parts of a database; they are moved aside, not built upon. */
 async function clearTorso(plan: RestorePlan, now: Date): Promise<void> {
   const stamp = now.toISOString().replace(/[-:.]/g, "");
   for (const { from, undone } of plan.moves) {
-    if (!/\/(etcd|tls|cred)$/.test(from) || (await linkStatOf(from)) === undefined) continue;
+    if (
+      !/\/(etcd|tls|cred|state\.db(-wal|-shm)?)$/.test(from) ||
+      (await linkStatOf(from)) === undefined
+    )
+      continue;
     await moveDurably(from, undone.replace("/undone-", `/unfinished-${stamp}-`));
   }
 }
@@ -147,6 +164,7 @@ async function check(input: StepInput): Promise<string> {
     settings,
     since: new Date(plan.started),
     taken: new Date(manifest.created),
+    datastore: manifest.datastore.kind,
     revision: manifest.datastore.revision,
     nodeName: manifest.host.nodeName,
     serverCa: input.serverCa,

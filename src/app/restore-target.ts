@@ -97,7 +97,8 @@ async function requireRoom(manifest: Manifest): Promise<void> {
   let folder = `${manifest.host.dataDir}/server/db`;
   while ((await statOf(folder)) === undefined && folder !== "/")
     folder = folder.slice(0, folder.lastIndexOf("/")) || "/";
-  const needed = 3 * size + 128 * 1024 * 1024; // two write-ahead log files of 64 MB
+  // Two write-ahead log files of 64 MB; SQLite has one, which grows with what is written.
+  const needed = (manifest.datastore.kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
   const free = await freeBytes(folder);
   if (free >= needed) return;
   throw new OperatorError(

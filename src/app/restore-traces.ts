@@ -25,6 +25,7 @@ export async function writeBallast(plan: RestorePlan): Promise<void> {
 /** Half-written copies that a kill left (they may hold the token), and folders made for a way back that was not needed. */
 export async function clearTraces(plan: RestorePlan): Promise<void> {
   const folders = new Set([dirname(JOURNAL), dirname(GUARD_FILE), `${plan.dataDir}/server`]);
+  folders.add(`${plan.dataDir}/server/db`);
   for (const { target, kept } of plan.files) {
     folders.add(dirname(target));
     if (kept !== null) folders.add(dirname(kept));

@@ -19,7 +19,11 @@ export function describePlan(plan: RestorePlan, manifest: Manifest, now: Date): 
     plan.files.length === 0
       ? "files          all as in the archive already"
       : `files          ${plan.files.length} put back: ${plan.files.map(({ target, kept }) => (kept === null ? `${target} (new)` : target)).join(", ")}`,
-    "what happens   hold K3s back, stop it, move data aside, put files back, reset from the snapshot, start, check",
+    `what happens   hold K3s back, stop it, move data aside, put files back, ${restoreText(manifest)}, start, check`,
     "way back       automatic if a check fails; by hand: railiance-cluster restore --rollback",
   ];
+}
+
+function restoreText({ datastore }: Manifest): string {
+  return datastore.kind === "sqlite" ? "put the database in place" : "reset from the snapshot";
 }

@@ -8,11 +8,14 @@ import { requireRoot } from "./preflight.ts";
 import { takeLock } from "../sys/lock.ts";
 import { JOURNAL, openJournal, readJournal } from "./journal.ts";
 import { ACCEPT_STEPS, RESTORE_STEPS } from "./restore-steps.ts";
+import { restoreUnfinished } from "./restore-unfinished.ts";
 import { act, stepsFor } from "./restore-act.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
 import { rollBack } from "./restore-rollback.ts";
+import { lossLines, lossSince } from "./loss.ts";
+import { readSettings } from "../k3s/settings.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
@@ -62,7 +65,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   await using _lock = await takeLock(LOCK_FILE, `restore, pid ${THIS_PROCESS.pid}`);
   const unfinished = await readJournal();
   if (options.rollback || options.resume) return await goOn(context, options, unfinished);
-  if (unfinished !== undefined) throw inTheWay(unfinished);
+  if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
   const warnings = await checkTarget(context, { manifest, options });
@@ -73,7 +76,9 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     dataDir: options.dataDir ?? manifest.host.dataDir,
     keep: options.keep,
   });
-  const sentences = describePlan(plan, manifest, context.host.now());
+  const settings = await readSettings({ dataDir: plan.dataDir });
+  const loss = await lossSince(context, { proof: stage.proof, settings });
+  const sentences = [...describePlan(plan, manifest, context.host.now()), ...lossLines(loss)];
   for (const text of sentences) context.talk({ type: "note", text });
   const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings };
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
@@ -167,20 +172,6 @@ async function consent(
     `Restore? Type the cluster's name (${options.clusterName}) to go on: `,
   );
   if (answer.trim() !== options.clusterName) throw refuse("the restore was not confirmed");
-}
-
-function inTheWay({ unfinished, plan, begun, kept, rollingBack }: JournalState): OperatorError {
-  const at = unfinished === undefined ? "between two steps" : `at the step "${unfinished}"`;
-  const held = begun.has("aside")
-    ? "; K3s is held back on purpose: started now it may come up empty"
-    : "";
-  const what = kept
-    ? `a restore of ${plan.archive} failed its check and was kept; it is neither accepted nor undone`
-    : `a restore of ${plan.archive} stopped ${rollingBack ? "on its way back" : at}${held}`;
-  const hint = rollingBack
-    ? "finish going back: railiance-cluster restore --rollback"
-    : "go on: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback";
-  return new OperatorError("refused", "RESTORE_UNFINISHED", what, { hint: `${hint} (${JOURNAL})` });
 }
 
 function keptPlaces(plan: RestorePlan): string[] {

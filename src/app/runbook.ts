@@ -1,8 +1,7 @@
 /** `RUNBOOK.md`: how to recover this very host by hand, with stock `age`, `zstd` and `tar`. */
-import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
-import { ETCD_ENTRY } from "../assets/snapshot.ts";
-import { resetCommand, resetEnvironment } from "../k3s/reset.ts";
+import { TOKEN_ENTRY } from "../assets/token.ts";
 import { UNIT } from "../k3s/unit.ts";
+import { datastoreText } from "./runbook-datastore.ts";
 import { shellWord, shellWords } from "./shell-quote.ts";
 import type { Entry, EntryKind, Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -26,9 +25,10 @@ export function runbook(
   },
 ): string {
   const { host, cluster, k3s, datastore } = manifest;
+  const text = datastoreText(manifest, { settings: options.settings, work: WORK });
   return `# Recovery of ${host.hostname} by hand
 
-Cluster ${cluster.name} (CA ${cluster.id.slice(0, 12)}), server ${host.nodeName}, K3s ${k3s.version}, embedded etcd,
+Cluster ${cluster.name} (CA ${cluster.id.slice(0, 12)}), server ${host.nodeName}, K3s ${k3s.version}, ${text.name},
 ${datastore.members.length} member(s), state of ${manifest.created}, revision ${datastore.revision}, ${datastore.keys} keys.
 
 With the program itself: \`railiance-cluster restore --dir FOLDER\`. Without it, as root, on this host or a new
@@ -48,14 +48,7 @@ cd ${WORK}
 
 ## 2. Check it
 
-The snapshot ends in the SHA-256 of all that stands before; both lines must be equal.
-
-\`\`\`sh
-head -c -32 ${ETCD_ENTRY} | sha256sum | cut -c1-64 > computed.txt
-tail -c 32 ${ETCD_ENTRY} | od -An -v -tx1 | tr -d ' \\n' > recorded.txt
-echo >> recorded.txt
-cmp computed.txt recorded.txt
-\`\`\`
+${text.check}
 
 ## 3. Stop K3s and move aside what is there
 
@@ -81,19 +74,15 @@ systemctl daemon-reload
 
 ## 5. The token
 
-K3s overwrites \`server/token\` on a new host, so it also gets a copy of its own.
+${text.token}
 
 \`\`\`sh
 install -m 0600 ${TOKEN_ENTRY} ${shellWord(`${host.dataDir}/server/token`)}
 \`\`\`
 
-## 6. Reset from the snapshot
+## 6. ${text.title}
 
-It ends by itself after some seconds, with exit 0 and \`restart without --cluster-reset flag now\` in its output.
-
-\`\`\`sh
-${reset(options.settings, manifest.entries)}
-\`\`\`
+${text.place}
 
 ## 7. Start and look
 
@@ -104,7 +93,7 @@ for second in $(seq 120); do
   sleep 1
 done
 ${shellWord(options.settings.k3s)} kubectl get nodes
-test -d ${shellWord(`${host.dataDir}/server/db/etcd/member/wal`)}
+${text.proof}
 \`\`\`
 
 ${peers(manifest)}## After that
@@ -125,27 +114,6 @@ function putBack(entries: readonly Entry[]): string {
       return `install -D -m ${mode} -o ${entry.uid ?? 0} -g ${entry.gid ?? 0} ${shellWords([entry.path, entry.source ?? ""])}`;
     })
     .join("\n");
-}
-
-function reset(settings: Settings, entries: readonly Entry[]): string {
-  const environment = Object.entries(resetEnvironment(settings)).map(
-    ([name, value]) => `${name}=${shellWord(value)} `,
-  );
-  const words = resetCommand(settings, {
-    snapshot: `${WORK}/${ETCD_ENTRY}`,
-    tokenFile: `${WORK}/${TOKEN_ENTRY}`,
-    ...(entries.some(({ path }) => path === AGENT_TOKEN_ENTRY) && !namesAgentToken(settings)
-      ? { agentTokenFile: `${WORK}/${AGENT_TOKEN_ENTRY}` }
-      : {}),
-  });
-  return `${environment.join("")}${shellWords(words)}`;
-}
-
-/** Whether configuration or unit give the agent token themselves. */
-export function namesAgentToken(settings: Settings): boolean {
-  return (
-    settings.one("agent-token") !== undefined || settings.one("agent-token-file") !== undefined
-  );
 }
 
 function peers(manifest: Pick<Manifest, "datastore" | "host">): string {

@@ -1,11 +1,11 @@
 /** A snapshot that is proven before it is used: saved by K3s, walked by us, opened with this server's token. */
-import { tokenPassword } from "../datastore/bootstrap.ts";
 import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
 import { OperatorError } from "../errors.ts";
 import { deleteSnapshot, leftoverSnapshots, saveSnapshot } from "../k3s/snapshot.ts";
 import { findTokens } from "../k3s/tokens.ts";
 import { openFile } from "../sys/files.ts";
 import { sizeText } from "../words.ts";
+import { openWithTokens } from "./token-tries.ts";
 import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
 import type { SavedSnapshot } from "../k3s/snapshot.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -147,24 +147,11 @@ async function inspectWithTokens(
 ): Promise<{ facts: SnapshotFacts; token: string }> {
   const { talk } = context;
   await using file = await openFile(path);
-  let failure: unknown;
-  for (const { token, source } of tokens) {
-    try {
-      const facts = await inspectSnapshot(file, {
-        password: tokenPassword(token),
-        signal: context.host.signal,
-        onProgress: (done) => talk({ type: "progress", done, total: file.size }),
-      });
-      return { facts, token };
-    } catch (error) {
-      if (!(error instanceof OperatorError) || !isOtherToken(error)) throw error;
-      talk({ type: "note", text: `the token in ${source} does not open the snapshot` });
-      failure ??= error;
-    }
-  }
-  throw failure;
-}
-
-function isOtherToken({ code }: OperatorError): boolean {
-  return code.startsWith("BOOTSTRAP_") || code === "TOKEN_FORMAT";
+  return await openWithTokens(context, tokens, (password) =>
+    inspectSnapshot(file, {
+      password,
+      signal: context.host.signal,
+      onProgress: (done) => talk({ type: "progress", done, total: file.size }),
+    }),
+  );
 }

@@ -65,7 +65,7 @@ export const backupCommand: Command = {
     },
     { does: "only the path on stdout", run: "backup --quiet" },
   ],
-  exits: ["partial", "precondition", "locked", "key", "verifyFailed"],
+  exits: ["partial", "precondition", "locked", "key", "verifyFailed", "refused"],
   keepsResult: true,
   async run(input, context) {
     const result = await backup(context, {

@@ -20,6 +20,7 @@ export interface HealthExpectation {
   readonly since: Date;
   /** When the snapshot was taken: this host's clock may be wrong, and stand before that. */
   readonly taken: Date;
+  readonly datastore: "etcd" | "sqlite";
   /** The restored data cannot be older than this revision. */
   readonly revision: number;
   readonly nodeName: string;
@@ -51,11 +52,10 @@ export interface HealthReport {
 /** Waits for the server, then runs every check; stops early only when it never becomes ready. */
 export async function checkHealth(host: Host, expected: HealthExpectation): Promise<HealthReport> {
   const ready = await checkReady(host, expected.settings);
-  if (!ready.passed)
-    return { checks: [ready, await checkDatastore(expected.settings)], warnings: [] };
+  if (!ready.passed) return { checks: [ready, await checkDatastore(expected)], warnings: [] };
   const checks = [
     ready,
-    await checkDatastore(expected.settings),
+    await checkDatastore(expected),
     await checkAuthority(expected),
     await checkRevision(host, expected),
     await checkHeartbeat(host, expected),
@@ -77,13 +77,25 @@ async function checkReady(host: Host, settings: Settings): Promise<HealthCheck> 
       };
 }
 
-/** An empty SQLite cluster is ready too (k3s-observed.md 13): etcd must be what runs. */
-async function checkDatastore({ dataDir }: Settings): Promise<HealthCheck> {
+/** An empty cluster on the other datastore is ready too (k3s-observed.md 13): the restored one must be what runs. */
+async function checkDatastore(expected: HealthExpectation): Promise<HealthCheck> {
   const id = "datastore";
-  if (!(await statOf(`${dataDir}/server/db/etcd/member/wal`))?.isDirectory()) {
-    return { id, passed: false, detail: "K3s does not run on the restored etcd" };
+  const db = `${expected.settings.dataDir}/server/db`;
+  const hasEtcd = (await statOf(`${db}/etcd/member/wal`))?.isDirectory() === true;
+  const hasDatabase = (await linkStatOf(`${db}/state.db`)) !== undefined;
+  if (expected.datastore === "sqlite") {
+    return hasDatabase && !hasEtcd
+      ? { id, passed: true, detail: "SQLite" }
+      : {
+          id,
+          passed: false,
+          detail: hasEtcd
+            ? "K3s runs on an etcd of its own instead of the restored SQLite database (cluster-init in its configuration?)"
+            : "K3s does not run on the restored SQLite database",
+        };
   }
-  if ((await linkStatOf(`${dataDir}/server/db/state.db`)) !== undefined) {
+  if (!hasEtcd) return { id, passed: false, detail: "K3s does not run on the restored etcd" };
+  if (hasDatabase) {
     return { id, passed: false, detail: "K3s made a new SQLite database beside the restored etcd" };
   }
   return { id, passed: true, detail: "embedded etcd" };
@@ -136,6 +148,9 @@ async function tryAnswer(host: Host, settings: Settings, path: string): Promise<
 
 async function checkHeartbeat(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
   const id = "heartbeat";
+  if (expected.settings.one("disable-agent") === "true") {
+    return { id, passed: true, detail: "no agent on this server, so no heartbeat to wait for" };
+  }
   const first = new Map<string, string>();
   const fresh = await waitFor(host, () => freshLease(host, { ...expected, first }), {
     timeout: HEARTBEAT_TIMEOUT,

@@ -5,6 +5,7 @@ import { removeFile } from "../sys/remove.ts";
 import { openSqlite, SqlError } from "../sys/sqlite.ts";
 import { makeEmptyFile } from "../sys/stage-file.ts";
 import type { Host } from "../sys/host.ts";
+import type { SqliteFile } from "../sys/sqlite.ts";
 
 /** Tries while other processes hold locks, each waiting as long as SQLite's own time-out. */
 const TRIES = 4;
@@ -20,19 +21,39 @@ export async function copySqlite(
   host: Host,
   paths: { readonly from: string; readonly to: string; readonly wait?: number },
 ): Promise<void> {
-  const { from, to } = paths;
+  const { from, to, wait } = paths;
+  let made = false;
+  await withDatabase(host, { path: from, wait }, async (database) => {
+    if (made) await removeFile(to);
+    await makeEmptyFile(to); // or SQLite would make it, 0644
+    made = true;
+    database.copyTo(to);
+  });
+}
+
+/** Bytes a copy takes at the most, log included. Throws as `copySqlite`. */
+export async function sqliteSize(host: Host, path: string): Promise<number> {
+  return await withDatabase(host, { path }, (database) => {
+    const sql = "SELECT page_count * page_size AS size FROM pragma_page_count, pragma_page_size";
+    const [row] = database.rows(sql);
+    return Promise.resolve(Number(row?.["size"]));
+  });
+}
+
+async function withDatabase<T>(
+  host: Host,
+  from: { readonly path: string; readonly wait?: number | undefined },
+  action: (database: SqliteFile) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     host.signal.throwIfAborted();
-    await makeEmptyFile(to); // or SQLite would make it, 0644
     try {
-      using database = openSqlite(from, { wait: paths.wait ?? 5000 });
-      database.copyTo(to);
-      return;
+      using database = openSqlite(from.path, { wait: from.wait ?? 5000 });
+      return await action(database);
     } catch (error) {
       if (!(error instanceof SqlError)) throw error;
-      if (error.code !== "SQLITE_BUSY" || attempt === TRIES) throw explained(error, from);
+      if (error.code !== "SQLITE_BUSY" || attempt === TRIES) throw explained(error, from.path);
     }
-    await removeFile(to);
     await pause(200 * attempt, host.signal);
   }
 }

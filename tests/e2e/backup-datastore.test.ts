@@ -1,4 +1,4 @@
-/** Hosts whose datastore this version cannot save: each is told apart, with exit 5 and one sentence. */
+/** Hosts whose datastore cannot be saved: each is told apart, with exit 5 and one sentence. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { refused } from "./bad-backup.ts";
@@ -7,7 +7,7 @@ import type { BareServer } from "../lab/server.ts";
 
 const DB = "/var/lib/rancher/k3s/server/db";
 
-describe.skipIf(skipWithoutLab())("a backup of a server that does not run on embedded etcd", () => {
+describe.skipIf(skipWithoutLab())("a backup of a server without a datastore of its own", () => {
   let server: BareServer;
 
   beforeAll(async () => {
@@ -15,23 +15,6 @@ describe.skipIf(skipWithoutLab())("a backup of a server that does not run on emb
     await giveKey(server);
   }, 120_000);
   afterAll(() => server[Symbol.asyncDispose]());
-
-  test("says that SQLite cannot be saved yet, and how it could be", async () => {
-    await refused(server, "", {
-      exit: 5,
-      says: `this K3s keeps its data in SQLite (${DB}/state.db), which this version cannot save yet`,
-      hint: "--cluster-init",
-    });
-  });
-
-  test("says it in the result file and as JSON too, which is then all of stdout", async () => {
-    const result = await server.run(`${PROGRAM} backup --json`);
-    expect(result.exitCode).toBe(5);
-    const given: unknown = JSON.parse(result.stdout);
-    const kept: unknown = JSON.parse(server.read("/var/lib/railiance/results/cluster/backup.json"));
-    expect(given).toMatchObject({ exit_code: 5, error: { code: "DATASTORE_UNSUPPORTED" } });
-    expect(kept).toMatchObject({ exit_code: 5, error: { code: "DATASTORE_UNSUPPORTED" } });
-  });
 
   test("names an external datastore's kind, and not its password", async () => {
     await server.stopCluster();
@@ -50,13 +33,18 @@ describe.skipIf(skipWithoutLab())("a backup of a server that does not run on emb
     server.write("/etc/rancher/k3s/config.yaml", "");
   });
 
-  test("tells a member that was removed from its cluster", async () => {
+  test("tells a member that was removed from its cluster, in the result file and as JSON too", async () => {
     server.write(`${DB}/etcd/tombstone`, "");
     await refused(server, "", {
       exit: 5,
       says: `this server was removed from its etcd cluster (${DB}/etcd/tombstone)`,
       hint: "a server that is a member",
     });
+    const result = await server.run(`${PROGRAM} backup --json`);
+    const given: unknown = JSON.parse(result.stdout);
+    const kept: unknown = JSON.parse(server.read("/var/lib/railiance/results/cluster/backup.json"));
+    expect(given).toMatchObject({ exit_code: 5, error: { code: "DATASTORE_TOMBSTONE" } });
+    expect(kept).toMatchObject({ exit_code: 5, error: { code: "DATASTORE_TOMBSTONE" } });
     server.remove(`${DB}/etcd`);
   });
 

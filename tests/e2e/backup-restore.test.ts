@@ -106,6 +106,7 @@ describe.skipIf(skipWithoutLab())("backup and restore of a server with embedded 
     const first = await server.run(mark);
     const result = await server.run(`${PROGRAM} restore --plan`);
     expect(result.exitCode).toBe(0);
+    expect(result.stdout).toMatch(/lost since +\+ 1 object created +default\/configmap\/after/);
     expect((await server.run(mark)).stdout).toBe(first.stdout);
     expect((await server.run("systemctl is-active k3s")).stdout.trim()).toBe("active");
   }, 60_000);
@@ -121,6 +122,7 @@ describe.skipIf(skipWithoutLab())("backup and restore of a server with embedded 
     await wipeCluster(server);
     const result = await server.run(`env -i ${PROGRAM} restore --yes`, { timeout: 200_000 });
     expect(result.stderr).toContain("same CA");
+    expect(result.stderr).toMatch(/lost since +not known: /);
     expect(result.exitCode).toBe(0);
     const after = await stateOf(server);
     expect(withoutTransient(after.uids)).toEqual(withoutTransient(before.uids));

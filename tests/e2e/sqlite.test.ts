@@ -11,6 +11,7 @@ import {
   wipeCluster,
   withoutTransient,
 } from "./workload.ts";
+import { expectHeldBack, signalledAt } from "./restore-host.ts";
 import type { BareServer } from "../lab/server.ts";
 import type { ClusterState } from "./workload.ts";
 
@@ -164,6 +165,21 @@ describe.skipIf(skipWithoutLab())("backup and restore of a server on SQLite", ()
     expect(await server.kubectl("get", "configmap", "kept", "-o", "name")).toContain("kept");
     expect(server.exists(`${DB}/etcd`)).toBe(false);
   }, 400_000);
+
+  for (const step of ["reset", "start"]) {
+    test(`a restore that is killed at "${step}" holds K3s back, and goes back or on`, async () => {
+      await server.kubectl("create", "configmap", "after", "--from-literal=state=after");
+      for (const way of ["--rollback", "--resume"]) {
+        await signalledAt(server, step, { signal: "KILL" });
+        await expectHeldBack(server);
+        const result = await server.run(`${PROGRAM} restore ${way}`, { timeout: 200_000 });
+        expect(result.exitCode).toBe(0);
+        expect(await leftovers(server)).toBe("");
+        if (way === "--rollback") await server.kubectl("get", "configmap", "after");
+      }
+      await expectSame(server, before);
+    }, 400_000);
+  }
 
   test("a backup with tokens of another cluster is refused, and leaves nothing", async () => {
     await server.must(

@@ -54,6 +54,13 @@ spec:
   );
   await helm(server, `upgrade shop ${CHART} -n shop --set mail.host=mail.example,replicas=2`);
   await server.kubectl("create", "configmap", "before", "--from-literal=state=before");
+  // The controllers give every namespace these two; a state noted before would lack them.
+  await server.must(
+    `for attempt in $(seq 100); do
+       k3s kubectl -n shop get serviceaccount/default configmap/kube-root-ca.crt > /dev/null 2>&1 && exit 0
+       sleep 0.1
+     done; exit 1`,
+  );
   await server.kubectl("create", "secret", "generic", "password", "--from-literal=value=hunter2");
 }
 

@@ -19,6 +19,7 @@ import { serializeManifest } from "../../../src/archive/manifest.ts";
 import { testContext } from "../../helpers/context.ts";
 import { failureOf } from "../../helpers/errors.ts";
 import { treeOf, withFolder } from "../../helpers/folder.ts";
+import { expected, fixture } from "../sqlite/support.ts";
 import type { Proof, ProofOptions } from "../../../src/app/proof.ts";
 import type { TestArchive, TestArchiveOptions } from "../../helpers/archive.ts";
 
@@ -189,12 +190,50 @@ describe("proveArchive()", () => {
     expect(checks.some(({ id }) => id === "archive.name")).toBe(false);
   });
 
-  test("refuses SQLite, which it cannot check yet, before it claims anything", async () => {
+  test("says of SQLite what it checked there", async () => {
+    const { revision, keys } = expected;
     const archive = await makeTestArchive({
+      datastore: fixture("copy.db"),
+      manifest: { datastore: { ...manifest.datastore, kind: "sqlite", revision, keys } },
+    });
+    const { checks, snapshot } = await prove(archive);
+    const counts = Object.fromEntries(checks.map(({ id, count }) => [id, count]));
+    expect(counts).toEqual({
+      "archive.chunks": 1,
+      "archive.name": undefined,
+      "tar.structure": 7,
+      "manifest.rules": undefined,
+      "entries.hashes": 5,
+      "runbook.hash": undefined,
+      "token.hash": undefined,
+      "database.integrity": snapshot.pages,
+      "database.alone": undefined,
+      "database.keys": keys,
+      "database.revision": undefined,
+      "bootstrap.opens": snapshot.bootstrap?.size,
+      "cluster.id": undefined,
+    });
+  });
+
+  test("refuses a datastore of another kind than its manifest says", async () => {
+    const named = await makeTestArchive({
       manifest: { datastore: { ...manifest.datastore, kind: "sqlite" } },
     });
-    const error = await failureOf(() => prove(archive));
-    expect([error.code, error.exit]).toEqual(["DATASTORE_UNSUPPORTED", "precondition"]);
+    expect((await failureOf(() => prove(named))).code).toBe("DATABASE_NOT_SQLITE");
+    const other = await makeTestArchive({ datastore: fixture("copy.db") });
+    expect((await failureOf(() => prove(other))).code).toBe("SNAPSHOT_CUT");
+  });
+
+  test("refuses a database with other keys, or another revision, than its manifest says", async () => {
+    for (const difference of [{ keys: 1 }, { revision: 1 }]) {
+      const { revision, keys } = expected;
+      const right = { ...manifest.datastore, kind: "sqlite" as const, revision, keys };
+      const archive = await makeTestArchive({
+        datastore: fixture("copy.db"),
+        manifest: { datastore: { ...right, ...difference } },
+      });
+      expect((await failureOf(() => prove(archive))).code).toBe("MANIFEST_MISMATCH");
+    }
   });
 
   test("refuses what is missing, a folder, or no age file", async () => {

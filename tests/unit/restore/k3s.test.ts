@@ -98,7 +98,8 @@ describe("endReset()", () => {
       const child = spawn("bash", ["-c", script], { detached: true, stdio: "ignore" });
       const ended = new Promise((resolve) => child.once("exit", resolve));
       const pid = child.pid ?? 0;
-      while (!((await processWith(pid))?.command ?? "").includes("k3s server")) {
+      // The shell's own command line also has the words, before it refuses SIGTERM.
+      while (!((await processWith(pid))?.command ?? "").startsWith("/usr/local/bin/k3s server")) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       writeFileSync(`${folder}/reset.pid`, `${pid}\n`);
@@ -154,7 +155,8 @@ describe("requireNoServer()", () => {
     for (const [title, isServer] of titles) {
       const child = spawn("bash", ["-c", `exec -a '${title}' sleep 60`], { stdio: "ignore" });
       const ended = new Promise((resolve) => child.once("exit", resolve));
-      while (!((await processWith(child.pid ?? 0))?.command ?? "").includes(title.slice(0, 12))) {
+      // The shell's own command line has the title in it too, until it becomes the other program.
+      while (!((await processWith(child.pid ?? 0))?.command ?? "").startsWith(title)) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       const seen = await requireNoServer(host).then(
@@ -195,6 +197,7 @@ esac`;
         settings: settingsIn(folder),
         since,
         taken: BACKUP,
+        datastore: "etcd",
         revision: 5,
         nodeName: "s1",
         serverCa: "",

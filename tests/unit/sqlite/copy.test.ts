@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:
 import { DatabaseSync } from "node:sqlite";
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "bun:test";
-import { copySqlite } from "../../../src/k3s/sqlite-copy.ts";
+import { copySqlite, sqliteSize } from "../../../src/k3s/sqlite-copy.ts";
 import { openSqlite } from "../../../src/sys/sqlite.ts";
 import { createSqliteSpool } from "../../../src/sys/sqlite-spool.ts";
 import { inspectSqlite } from "../../../src/datastore/sqlite-inspect.ts";
@@ -94,6 +94,18 @@ describe("copySqlite() where K3s stands still", () => {
       layOutLive(folder);
       await copySqlite(testHost(), copyOf(folder));
       await expect(copySqlite(testHost(), copyOf(folder))).rejects.toThrow("EEXIST");
+    });
+  });
+});
+
+describe("sqliteSize()", () => {
+  test("counts what is only in the log", async () => {
+    await withFolder(async (folder) => {
+      const live = layOutLive(folder);
+      await copySqlite(testHost(), copyOf(folder));
+      const size = await sqliteSize(testHost(), live);
+      expect(size).toBeGreaterThan(statSync(live).size);
+      expect(size >= statSync(`${folder}/copy/state.db`).size).toBe(true);
     });
   });
 });
