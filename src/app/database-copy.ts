@@ -15,7 +15,7 @@ import type { Settings } from "../k3s/settings.ts";
 import type { TokenCandidate } from "../k3s/tokens.ts";
 import type { Context } from "./context.ts";
 
-/** Bytes that stay free on a disk that holds the copy: K3s's own database may lie on it. */
+/** Bytes that stay free on the disk that holds the copy: K3s's own database may lie on it. */
 const LEFT_FREE = 128 * 1024 * 1024;
 
 export interface ProvenDatabase extends AsyncDisposable {
@@ -42,7 +42,7 @@ export async function copyDatabase(
   talk({ type: "step", text: "copying the database" });
   const size = await sqliteSize(host, path);
   const parent = await chooseStageParent(size, STATE_FOLDER);
-  await requireRoom(parent, size);
+  if (parent === STATE_FOLDER) await requireRoom(parent, size);
   const stage = cleanup.use(await createStage(parent));
   const copy = `${stage.path}/state.db`;
   await copySqlite(host, { from: path, to: copy });

@@ -181,6 +181,29 @@ describe.skipIf(skipWithoutLab())("backup and restore of a server on SQLite", ()
     }, 400_000);
   }
 
+  test("a host without room for the copy is told before anything is written", async () => {
+    const state = "/var/lib/railiance/cluster";
+    await server.must(
+      `mount -t tmpfs -o size=20m none ${state} && mount -o remount,size=100k /dev/shm`,
+    );
+    const result = await server.run(`${PROGRAM} backup`);
+    expect(await leftovers(server)).toBe("");
+    await server.must(`umount ${state} && mount -o remount,size=1g /dev/shm`);
+    expect(result.exitCode).toBe(5);
+    expect(result.stderr).toContain(`${state} has 21 MB free, a copy of the database needs`);
+  }, 60_000);
+
+  test("with K3s stopped the copy is made all the same, and what K3s was not there to tell is named", async () => {
+    await server.stopCluster();
+    const files = `md5sum ${DB}/state.db ${DB}/state.db-wal`;
+    const first = await server.must(files);
+    const result = await server.run(`${PROGRAM} backup -o /root/stopped.age`);
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toContain("the API server cannot be reached");
+    expect(await server.must(files)).toBe(first);
+    await server.startCluster();
+  }, 90_000);
+
   test("a backup with tokens of another cluster is refused, and leaves nothing", async () => {
     await server.must(
       `cp -a ${SERVER}/token /root/token; cp -a ${SERVER}/cred/passwd /root/passwd`,
