@@ -1,7 +1,8 @@
 /** `k3s server --cluster-reset` from a snapshot: the command, and what its output means. */
 import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
-import { readTextIfPresent } from "../sys/files.ts";
+import { namesIn, readTextIfPresent } from "../sys/files.ts";
+import { pause } from "../sys/pause.ts";
 import { processWith, signalGroup } from "../sys/processes.ts";
 import { removeFile } from "../sys/remove.ts";
 import { flagWords, parseFlags } from "./flags.ts";
@@ -17,6 +18,9 @@ const LEFT_OUT =
 /** Variables that would point the reset at another server, or carry a secret it does not need. */
 const VARIABLES_LEFT_OUT =
   /^(K3S_URL|K3S_CLUSTER_INIT|.*(TOKEN|SECRET|PASSWORD|AUTH|ENDPOINT|_KEY).*)$/;
+
+/** Names further in the future are a clock that was set back, and no reset of this moment. */
+const LONGEST_WAIT = 3_000;
 
 const DONE = "restart without --cluster-reset flag now";
 
@@ -71,6 +75,7 @@ export async function runReset(
   files: ResetFiles & { readonly pidFile: string },
 ): Promise<void> {
   const command = resetCommand(settings, files);
+  await awaitFreshSecond(host, settings.dataDir);
   const result = await host.run(["/bin/sh", "-c", NUMBERED, files.pidFile, ...command], {
     timeout: RESET_TIMEOUT,
     env: resetEnvironment(settings),
@@ -85,6 +90,19 @@ export async function runReset(
     );
   }
   throw resetError(result);
+}
+
+/**
+ * K3s keeps the database it finds as `etcd-old-<unix>` and stops when that name
+ * is taken: two resets in one second, as after a kill and a quick resume. So
+ * this waits for the next second when the last one was just now.
+ */
+export async function awaitFreshSecond(host: Host, dataDir: string): Promise<void> {
+  const seconds = (await namesIn(`${dataDir}/server/db`)).map((name) =>
+    Number(/^etcd-old-(\d+)$/.exec(name)?.[1] ?? 0),
+  );
+  const wait = (Math.max(0, ...seconds) + 1) * 1000 - host.now().getTime();
+  if (wait > 0 && wait <= LONGEST_WAIT) await pause(wait, host.signal);
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { checkHealth } from "../../../src/k3s/health.ts";
-import { endReset, runReset } from "../../../src/k3s/reset.ts";
+import { awaitFreshSecond, endReset, runReset } from "../../../src/k3s/reset.ts";
 import { requireNoServer } from "../../../src/k3s/service.ts";
 import { processWith } from "../../../src/sys/processes.ts";
 import { withFolder } from "../../helpers/folder.ts";
@@ -88,6 +88,32 @@ describe("runReset()", () => {
         expect(written).toBe(own);
       },
     );
+  });
+});
+
+describe("awaitFreshSecond()", () => {
+  /** Whether it waits, seen by a host whose signal ends every wait at once. */
+  function waits(names: readonly string[], now: number): Promise<boolean> {
+    return withFolder(async (folder) => {
+      for (const name of names) mkdirSync(`${folder}/server/db/${name}`, { recursive: true });
+      const host = testHost({ signal: AbortSignal.abort(), now: () => new Date(now) });
+      return awaitFreshSecond(host, folder).then(
+        () => false,
+        () => true,
+      );
+    });
+  }
+
+  test("waits when the last reset was in this second, or K3s's clock rounded it up", async () => {
+    expect(await waits(["etcd", "etcd-old-1795452428"], 1_795_452_428_500)).toBe(true);
+    expect(await waits(["etcd-old-1795452429"], 1_795_452_428_500)).toBe(true);
+  });
+
+  test("does not wait for one that is over, of a clock gone wrong, or that never was", async () => {
+    expect(await waits(["etcd-old-1795452427"], 1_795_452_428_500)).toBe(false);
+    expect(await waits(["etcd-old-1999999999"], 1_795_452_428_500)).toBe(false);
+    expect(await waits(["etcd-old-x", "etcd"], 1_795_452_428_500)).toBe(false);
+    expect(await waits([], 1_795_452_428_500)).toBe(false);
   });
 });
 
