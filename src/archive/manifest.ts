@@ -62,7 +62,7 @@ export interface Manifest {
   readonly cluster: {
     /** Name in the file name: the operator's, or made from `id`. */
     readonly name: string;
-    /** SHA-256 of the server CA certificate in DER, hex: the hash in a `K10…` token. */
+    /** Hex, the hash of the server CA as a `K10…` token has it (datastore/ca-hash.ts). */
     readonly id: string;
   };
   readonly host: {

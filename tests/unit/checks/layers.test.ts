@@ -26,8 +26,10 @@ async function lint(files: Readonly<Record<string, string>>): Promise<string> {
     await writeFile(join(folder, path), text);
   }
   const oxlint = join(ROOT, "node_modules/.bin/oxlint");
+  // With CI set, oxlint colours its report, and NO_COLOR does not stop it.
+  const { CI: _, ...env } = process.env;
   return new Promise((resolve) => {
-    execFile(oxlint, ["--type-aware", "src"], { cwd: folder }, (error, out, err) =>
+    execFile(oxlint, ["--type-aware", "src"], { cwd: folder, env }, (error, out, err) =>
       resolve(error === null ? "" : `${out}${err}`),
     );
   });
