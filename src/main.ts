@@ -1,5 +1,6 @@
 /** argv in, exit code out; the only `process.exit`. */
 import { EXIT } from "./errors.ts";
+import { forbidCoreDumps } from "./sys/libc.ts";
 import { realHost } from "./sys/real-host.ts";
 import { abortOnSignals } from "./sys/signals.ts";
 import { realTerminal } from "./sys/terminal.ts";
@@ -22,6 +23,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await terminal.out(VERSION_LINE);
     return EXIT.ok;
   }
+  await forbidCoreDumps();
   const { COMMANDS } = await import("./cli/root.ts");
   const { runProgram } = await import("./cli/run.ts");
   return runProgram(argv, {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { chmod, copyFile, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, open, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { COMPILED, PROGRAMS, run, temporaryFolder } from "./program.ts";
 import type { ChildProcess } from "node:child_process";
@@ -47,6 +47,47 @@ describe("the compiled program", () => {
         /^error: a (backup|restore) needs root\n {2}run it again with sudo\n$/,
       );
     }
+  });
+});
+
+/** Runs a command that waits for a key on a pipe, and gives what the kernel says of it meanwhile. */
+async function whileItWaits(command: readonly string[]): Promise<Record<string, string | number>> {
+  await using folder = await temporaryFolder();
+  await chmod(folder.path, 0o755);
+  const key = join(folder.path, "key");
+  await run(["/usr/bin/mkfifo", "-m", "644", key]);
+  const archive = join(import.meta.dirname, "../testdata/archives/format-1.tar.zst.age");
+  const seen: Record<string, string | number> = {};
+  const drop = ["/usr/bin/prlimit", "--core=unlimited", "--", "/usr/bin/setpriv", "--reuid=65534"];
+  const copy = join(folder.path, "archive.tar.zst.age");
+  await copyFile(archive, copy);
+  await chmod(copy, 0o644);
+  await run([...drop, "--regid=65534", "--clear-groups", ...command, "verify", "-i", key, copy], {
+    async during(child) {
+      const writer = await open(key, "w"); // opens when the program reads
+      const limits = await readFile(`/proc/${child.pid}/limits`, "utf8");
+      seen["limit"] = /Max core file size +(\S+)/.exec(limits)?.[1] ?? "?";
+      seen["owner"] = (await stat(`/proc/${child.pid}/environ`)).uid;
+      await writer.close();
+    },
+  });
+  return seen;
+}
+
+describe("core dumps", () => {
+  test.skipIf(!isRoot)("are off in the program, by limit and by flag", async () => {
+    await using folder = await temporaryFolder();
+    await chmod(folder.path, 0o755);
+    const program = join(folder.path, "railiance-cluster");
+    await copyFile(COMPILED, program);
+    await chmod(program, 0o755);
+    // What may not be dumped belongs to root in /proc, whoever runs it (proc(5)).
+    expect(await whileItWaits([program])).toEqual({ limit: "0", owner: 0 });
+  });
+
+  test.skipIf(!isRoot)("would be on without that (so the test above can fail)", async () => {
+    const other = ["/bin/sh", "-c", 'exec cat "$3"', "sh"];
+    expect(await whileItWaits(other)).toEqual({ limit: "unlimited", owner: 65534 });
   });
 });
 
