@@ -51,7 +51,7 @@ lab-parts: $(SETUP)
 	@LAB_WITHOUT_RAGE=1 tests/lab/build.sh
 
 ##@ Work on it
-.PHONY: build dist check test test-lab test-large test-live deno-test format clean help
+.PHONY: build dist check test test-lab test-large test-live bench deno-test format clean help
 build: $(PROGRAM) ## compile dist/railiance-cluster for this machine
 
 dist: $(SETUP) ## compile for every target, with checksums and SBOM
@@ -75,6 +75,9 @@ test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minute
 test-live: $(PROGRAM) ## the same end-to-end tests against a real k3s (K3S_BIN=…, throw-away host!)
 	@test -n "$(K3S_BIN)" || { echo "test-live needs K3S_BIN=/path/to/k3s, and a host you can lose" >&2; exit 2; }
 	@K3S_BIN="$(K3S_BIN)" $(BUN) build/test.ts e2e
+
+bench: $(PROGRAM) lab-build ## our speed beside age, zstd, tar and k3s's own (minutes, a quiet machine)
+	@$(BUN) tests/bench/main.ts
 
 deno-test: $(SETUP) ## the unit and archive tests under Deno
 	@$(BUN) build/test.ts deno
