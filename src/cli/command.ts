@@ -46,8 +46,20 @@ export interface Outcome {
   }[];
 }
 
-export interface Command {
+/** Commands under one word, such as `ha lint` and `ha drift`. */
+export interface CommandGroup {
+  /** The word. */
   readonly name: string;
+  /** One phrase for the list of commands. */
+  readonly summary: string;
+  /** A paragraph for the group's own help. */
+  readonly about: string;
+}
+
+export interface Command {
+  /** As it is typed; of a group `ha lint`, with `group.name` as its first word. */
+  readonly name: string;
+  readonly group?: CommandGroup;
   /** One phrase for the list of commands. */
   readonly summary: string;
   /** A paragraph for the command's own help. */

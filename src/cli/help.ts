@@ -3,7 +3,9 @@ import { EXIT } from "../errors.ts";
 import { PROGRAM } from "../version.ts";
 import { table, wrap } from "./format.ts";
 import type { ExitName } from "../errors.ts";
-import type { Command, Flag, Positional } from "./command.ts";
+import { commandsOf } from "./route.ts";
+import type { Command, CommandGroup, Flag, Positional } from "./command.ts";
+import type { Topic } from "./route.ts";
 import type { Style } from "./style.ts";
 
 const COLUMNS = 96;
@@ -28,6 +30,13 @@ const MEANING: Readonly<Record<ExitName, string>> = {
 
 const ALWAYS: readonly ExitName[] = ["ok", "error", "usage", "interrupted"];
 
+/** The help of the program, of a group of commands, or of one command. */
+export function helpOn(topic: Topic, commands: readonly Command[], style: Style): string {
+  if (topic?.command !== undefined) return commandHelp(topic.command, style);
+  if (topic?.group !== undefined) return groupHelp(topic.group, commands, style);
+  return programHelp(commands, style);
+}
+
 /** The help of the whole program. */
 export function programHelp(commands: readonly Command[], style: Style): string {
   return page(style, [
@@ -35,7 +44,7 @@ export function programHelp(commands: readonly Command[], style: Style): string 
       `${PROGRAM}: saves a K3s cluster's own state into one encrypted file, brings it back, and proves both.`,
     ],
     ["Usage", `  ${PROGRAM} COMMAND [flags]`],
-    ["Commands", ...indent(commands.map((one) => [one.name, one.summary]))],
+    ["Commands", ...indent(commandRows(commands))],
     [
       "Examples",
       `  ${PROGRAM} backup`,
@@ -48,6 +57,35 @@ export function programHelp(commands: readonly Command[], style: Style): string 
   ]);
 }
 
+/** The help of a group: what is in it, with an example of each. */
+export function groupHelp(group: CommandGroup, commands: readonly Command[], style: Style): string {
+  const inside = commandsOf(group, commands);
+  const examples = inside.flatMap(({ examples: [first] }) => (first === undefined ? [] : [first]));
+  return page(style, [
+    wrap(group.about, COLUMNS),
+    ["Usage", `  ${PROGRAM} ${group.name} COMMAND [flags]`],
+    ["Commands", ...indent(inside.map((one) => [one.name, one.summary]))],
+    ["Examples", ...exampleLines(examples)],
+    ["Exit codes", ...exitLines(Object.keys(EXIT).filter(isExitName).filter(isUsed(inside)))],
+    [`${PROGRAM} ${group.name} COMMAND --help shows the flags of a command.`],
+  ]);
+}
+
+/** One line for each command, and one for each group where its first command stands. */
+function commandRows(commands: readonly Command[]): string[][] {
+  const seen = new Set<string>();
+  return commands.flatMap(({ name, summary, group }) => {
+    const row = group ?? { name, summary };
+    if (seen.has(row.name)) return [];
+    seen.add(row.name);
+    return [[row.name, row.summary]];
+  });
+}
+
+function exampleLines(examples: Command["examples"]): string[] {
+  return examples.flatMap(({ run, does }) => [`  # ${does}`, `  ${PROGRAM} ${run}`]);
+}
+
 /** The help of one command. */
 export function commandHelp(command: Command, style: Style): string {
   const usage = [PROGRAM, command.name, ...command.positionals.map(placeOf), "[flags]"].join(" ");
@@ -58,10 +96,7 @@ export function commandHelp(command: Command, style: Style): string {
       ? []
       : ["Arguments", ...indent(command.positionals.map((one) => [one.name, one.help]))],
     ["Flags", ...indent(command.flags.map((flag) => [flagText(flag), flag.help]))],
-    [
-      "Examples",
-      ...command.examples.flatMap(({ run, does }) => [`  # ${does}`, `  ${PROGRAM} ${run}`]),
-    ],
+    ["Examples", ...exampleLines(command.examples)],
     [
       "Exit codes",
       ...exitLines(

@@ -2,6 +2,7 @@
 import { backupCommand } from "./backup.ts";
 import { diffCommand } from "./diff.ts";
 import { extractCommand } from "./extract.ts";
+import { haLintCommand } from "./ha/lint.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
 import { showCommand } from "./show.ts";
@@ -16,4 +17,5 @@ export const COMMANDS: readonly Command[] = [
   diffCommand,
   extractCommand,
   restoreCommand,
+  haLintCommand,
 ];

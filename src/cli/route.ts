@@ -1,13 +1,19 @@
 /** What the first words of the command line ask for. */
 import { usage } from "./argv.ts";
 import { nearest } from "./suggest.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandGroup } from "./command.ts";
+
+/** What help is about: a command, a group of them, or (undefined) the program. */
+export type Topic =
+  | { readonly command: Command; readonly group?: undefined }
+  | { readonly group: CommandGroup; readonly command?: undefined }
+  | undefined;
 
 export type Route =
-  | { readonly kind: "help"; readonly command: Command | undefined }
+  | { readonly kind: "help"; readonly topic: Topic }
   | { readonly kind: "version" }
-  /** Nothing was asked: the help, but as a mistake. */
-  | { readonly kind: "nothing" }
+  /** Nothing was asked, of the program or of a group: the help, but as a mistake. */
+  | { readonly kind: "nothing"; readonly topic: Topic }
   | { readonly kind: "run"; readonly command: Command; readonly argv: readonly string[] };
 
 /**
@@ -23,13 +29,49 @@ export function route(argv: readonly string[], commands: readonly Command[]): Ro
     if (!LEADING.includes(flag)) throw unknownLeading(flag, name);
   }
   if (name === undefined) {
-    return wantsHelp(leading) ? { kind: "help", command: undefined } : { kind: "nothing" };
+    return { kind: wantsHelp(leading) ? "help" : "nothing", topic: undefined };
   }
   const rest = argv.slice(before + 1);
-  if (name === "help") return { kind: "help", command: helpTopic(rest, commands) };
+  if (name === "help") return { kind: "help", topic: helpTopic(rest, commands) };
+  const group = groupOf(name, commands);
+  if (group !== undefined) return routeInGroup(group, { leading, rest, commands });
   const command = find(name, commands);
-  if (wantsHelp(leading) || wantsHelp(rest)) return { kind: "help", command };
+  if (wantsHelp(leading) || wantsHelp(rest)) return { kind: "help", topic: { command } };
   return { kind: "run", command, argv: [...leading, ...rest] };
+}
+
+/** The group a word stands for, if it is one. */
+export function groupOf(word: string, commands: readonly Command[]): CommandGroup | undefined {
+  return commands.find(({ group }) => group?.name === word)?.group;
+}
+
+/** The commands of a group. */
+export function commandsOf(group: CommandGroup, commands: readonly Command[]): Command[] {
+  return commands.filter((command) => command.group?.name === group.name);
+}
+
+interface InGroup {
+  readonly leading: readonly string[];
+  readonly rest: readonly string[];
+  readonly commands: readonly Command[];
+}
+
+function routeInGroup(group: CommandGroup, { leading, rest, commands }: InGroup): Route {
+  const at = rest.findIndex((word) => !word.startsWith("-") || word === "-");
+  const between = at === -1 ? rest : rest.slice(0, at);
+  const word = at === -1 ? undefined : rest[at];
+  const strange = between.find((flag) => !LEADING.includes(flag));
+  if (strange !== undefined) throw unknownLeading(strange, word ?? group.name);
+  const asksHelp = wantsHelp(leading) || wantsHelp(rest);
+  if (word === undefined || word === "help") {
+    const after = at === -1 ? undefined : rest.slice(at + 1).find((one) => !one.startsWith("-"));
+    if (after !== undefined)
+      return { kind: "help", topic: { command: findIn(group, after, commands) } };
+    return { kind: asksHelp || word === "help" ? "help" : "nothing", topic: { group } };
+  }
+  const command = findIn(group, word, commands);
+  if (asksHelp) return { kind: "help", topic: { command } };
+  return { kind: "run", command, argv: [...leading, ...between, ...rest.slice(at + 1)] };
 }
 
 /** Whether `--json` is among the flags, also when the rest of the line is wrong. */
@@ -49,17 +91,32 @@ function flagsOf(argv: readonly string[]): readonly string[] {
   return end === -1 ? argv : argv.slice(0, end);
 }
 
-function helpTopic(rest: readonly string[], commands: readonly Command[]): Command | undefined {
-  const topic = rest.find((word) => !word.startsWith("-"));
-  return topic === undefined ? undefined : find(topic, commands);
+function helpTopic(rest: readonly string[], commands: readonly Command[]): Topic {
+  const [word, inner] = rest.filter((one) => !one.startsWith("-"));
+  if (word === undefined) return undefined;
+  const group = groupOf(word, commands);
+  if (group === undefined) return { command: find(word, commands) };
+  return inner === undefined ? { group } : { command: findIn(group, inner, commands) };
+}
+
+function findIn(group: CommandGroup, word: string, commands: readonly Command[]): Command {
+  const inside = commandsOf(group, commands);
+  const found = inside.find(({ name }) => name === `${group.name} ${word}`);
+  if (found !== undefined) return found;
+  const guess = nearest(
+    word,
+    inside.map(({ name }) => name.slice(group.name.length + 1)),
+  );
+  const suggestion = guess === undefined ? "" : `; did you mean ${group.name} ${guess}?`;
+  throw usage(`${group.name} has no command "${word}"${suggestion}`, group);
 }
 
 function find(name: string, commands: readonly Command[]): Command {
-  const found = commands.find((command) => command.name === name);
+  const found = commands.find((command) => command.name === name && command.group === undefined);
   if (found !== undefined) return found;
   const guess = nearest(
     name,
-    commands.map((command) => command.name),
+    commands.map((command) => command.group?.name ?? command.name),
   );
   const suggestion = guess === undefined ? "" : `; did you mean ${guess}?`;
   throw usage(`there is no command "${name}"${suggestion}`, undefined);

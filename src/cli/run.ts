@@ -6,7 +6,7 @@ import { dispatch } from "./dispatch.ts";
 import { envelope } from "./envelope.ts";
 import { escapeControl } from "./escape.ts";
 import { failureOf } from "./failure.ts";
-import { commandHelp, programHelp } from "./help.ts";
+import { helpOn } from "./help.ts";
 import { newRunId } from "./run-id.ts";
 import { route, wantsJson } from "./route.ts";
 import { chooseStyle } from "./style.ts";
@@ -81,20 +81,22 @@ class Run {
         await terminal.out(VERSION_LINE);
         return "ok";
       case "help":
-        await terminal.out(
-          asked.command === undefined
-            ? programHelp(commands, style)
-            : commandHelp(asked.command, style),
-        );
+        await terminal.out(helpOn(asked.topic, commands, style));
         return "ok";
       case "nothing":
         if (!this.#json) {
-          terminal.err(programHelp(commands, this.#styleOf(terminal.stderrIsTerminal)));
+          terminal.err(helpOn(asked.topic, commands, this.#styleOf(terminal.stderrIsTerminal)));
           return "usage";
         }
         return this.finish({
           exit: "usage",
-          error: { code: "USAGE", message: "no command given" },
+          error: {
+            code: "USAGE",
+            message:
+              asked.topic === undefined
+                ? "no command given"
+                : `${asked.topic.group?.name ?? ""} needs a command after it`,
+          },
         });
       case "run":
         this.#command = asked.command;

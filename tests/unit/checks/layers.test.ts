@@ -44,6 +44,7 @@ describe("make check", () => {
   test("lets a lower layer be used from above", async () => {
     expect(await lint({ ...value, ...use("src/app/b.ts", "../k3s/a.ts") })).toBe("");
     expect(await lint({ ...value, ...use("src/assets/b.ts", "../k3s/a.ts") })).toBe("");
+    expect(await lint({ ...value, ...use("src/ha/b.ts", "../k3s/a.ts") })).toBe("");
   });
 
   const forbidden: [string, string, string][] = [
@@ -53,6 +54,12 @@ describe("make check", () => {
     ["src/app/deep/b.ts", "../../cli/a.ts", "A use case knows nothing of flags"],
     ["src/assets/b.ts", "../app/a.ts", "An asset knows only"],
     ["src/keys/b.ts", "../assets/a.ts", "Keys know only"],
+    ["src/keys/b.ts", "../ha/a.ts", "Keys know only"],
+    ["src/ha/b.ts", "../keys/a.ts", "ha holds probes, drills and rules"],
+    ["src/ha/b.ts", "../assets/a.ts", "ha holds probes, drills and rules"],
+    ["src/ha/deep/b.ts", "../../app/a.ts", "ha holds probes, drills and rules"],
+    ["src/k3s/b.ts", "../ha/a.ts", "k3s holds facts"],
+    ["src/cli/deep/b.ts", "../../ha/a.ts", "one call of a use case"],
     ["src/archive/b.ts", "../k3s/a.ts", "knows nothing of the host"],
     ["src/archive/b.ts", "../datastore/a.ts", "knows nothing of the host"],
     ["src/archive/b.ts", "../sys/a.ts", "does no I/O"],
