@@ -2,11 +2,11 @@
 import { checkRules, rulesFor } from "../ha/check-rules.ts";
 import { checkSecret } from "../ha/check-secrets.ts";
 import { sortFindings } from "../ha/finding.ts";
-import { parsePin, parseRules, requireSets } from "../ha/find-rules.ts";
+import { parsePin, requireSets } from "../ha/find-rules.ts";
 import { shippedRules } from "../ha/rules/all.ts";
 import { extraSecrets, secretsIn } from "../ha/secret-manifests.ts";
 import { OperatorError } from "../errors.ts";
-import { readInput, readReleases, shortPath, valuesReader } from "./ha-values.ts";
+import { ownRules, readReleases, shortPath, valuesReader } from "./ha-values.ts";
 import type { Finding } from "../ha/finding.ts";
 import type { ChartPin } from "../ha/find-rules.ts";
 import type { DuplicateKey } from "../ha/parse-values.ts";
@@ -139,15 +139,6 @@ function duplicateFinding({ key, at }: DuplicateKey): Finding {
     message: `${key} is given twice in one map: helm takes the last one, silently`,
     hint: "keep one of them",
   };
-}
-
-async function ownRules({ rulesFiles, workingDirectory }: LintOptions): Promise<ChartRules[]> {
-  const own: ChartRules[] = [];
-  for (const path of rulesFiles) {
-    const shown = shortPath(path, workingDirectory);
-    own.push(parseRules(new TextDecoder().decode(await readInput(path, { shown })), shown));
-  }
-  return own;
 }
 
 function nothingChecked(file: string): OperatorError {

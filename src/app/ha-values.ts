@@ -1,6 +1,7 @@
 /** Values files as `ha lint` and `ha drift` take them: read, opened in memory, merged. */
 import { relative } from "node:path";
 import { OperatorError, systemCode } from "../errors.ts";
+import { parseRules } from "../ha/find-rules.ts";
 import { mergeAll } from "../ha/merge-values.ts";
 import { RELEASES_FILE, parseReleases } from "../ha/releases-file.ts";
 import { readValuesFile } from "../ha/values-file.ts";
@@ -9,6 +10,7 @@ import { readBytesIfPresent } from "../sys/files.ts";
 import { count } from "../words.ts";
 import { keyWarnings } from "./key-problems.ts";
 import type { DuplicateKey } from "../ha/parse-values.ts";
+import type { ChartRules } from "../ha/rule-schema.ts";
 import type { DeclaredRelease } from "../ha/releases-file.ts";
 import type { MapNode } from "../ha/value-node.ts";
 import type { ValuesFile } from "../ha/values-file.ts";
@@ -95,6 +97,22 @@ export async function readInput(
   if (bytes !== undefined) return bytes;
   const then = hint === undefined ? {} : { hint };
   throw new OperatorError("notFound", "FILE_MISSING", `there is no file ${shown}`, then);
+}
+
+/** Rules files of an operator (absolute paths). Throws as `parseRules` does, and `FILE_MISSING`. */
+export async function ownRules({
+  rulesFiles,
+  workingDirectory,
+}: {
+  readonly rulesFiles: readonly string[];
+  readonly workingDirectory: string;
+}): Promise<ChartRules[]> {
+  const own: ChartRules[] = [];
+  for (const path of rulesFiles) {
+    const shown = shortPath(path, workingDirectory);
+    own.push(parseRules(new TextDecoder().decode(await readInput(path, { shown })), shown));
+  }
+  return own;
 }
 
 async function readOne(

@@ -2,6 +2,7 @@
 import { backupCommand } from "./backup.ts";
 import { diffCommand } from "./diff.ts";
 import { extractCommand } from "./extract.ts";
+import { haDriftCommand } from "./ha/drift.ts";
 import { haLintCommand } from "./ha/lint.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
@@ -18,4 +19,5 @@ export const COMMANDS: readonly Command[] = [
   extractCommand,
   restoreCommand,
   haLintCommand,
+  haDriftCommand,
 ];

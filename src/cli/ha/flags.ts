@@ -19,6 +19,13 @@ export const RELEASES: Flag = {
   help: `list of releases with their values files and charts (default ${RELEASES_FILE})`,
 };
 
+export const OWN_RULES: Flag = {
+  name: "rules",
+  kind: "list",
+  value: "FILE",
+  help: "your own rules, besides those shipped; may be repeated",
+};
+
 /** The list of releases: the flag, else `ha/releases.yaml` below the folder one stands in. Absolute. */
 export function releasesFileOf(input: Input, context: CommandContext): string {
   return pathOf(input, "file", context) ?? resolve(context.workingDirectory, RELEASES_FILE);

@@ -6,7 +6,7 @@ import { COMMON_FLAGS, IDENTITY, pathsOf } from "../args.ts";
 import { usage } from "../argv.ts";
 import { findingFields, findingLines } from "./finding-lines.ts";
 import { HA } from "./group.ts";
-import { RELEASES, VALUES, releasesFileOf } from "./flags.ts";
+import { OWN_RULES, RELEASES, VALUES, releasesFileOf } from "./flags.ts";
 import type { LintResult, LintTarget, LintedChart } from "../../app/ha-lint.ts";
 import type { Command, CommandContext, Input } from "../command.ts";
 
@@ -31,12 +31,7 @@ export const haLintCommand: Command = {
       value: "FILE",
       help: "manifests with the Secrets that the values name; may be repeated",
     },
-    {
-      name: "rules",
-      kind: "list",
-      value: "FILE",
-      help: "your own rules, besides those shipped; may be repeated",
-    },
+    OWN_RULES,
     IDENTITY,
     ...COMMON_FLAGS,
   ],
