@@ -8,7 +8,7 @@ import type { MapNode, Place, Scalar, ValueNode } from "./value-node.ts";
 import type { YamlDialect } from "./yaml-scalar.ts";
 
 /** A file that grows beyond this through aliases is an attack or a mistake. */
-const NODES_MAX = 500_000;
+const NODES_MAX = 200_000;
 const MERGE = "<<";
 
 export interface DuplicateKey {
@@ -64,6 +64,8 @@ class Reader {
   readonly duplicates: DuplicateKey[] = [];
   readonly #lines: LineCounter;
   readonly #options: ParseOptions;
+  /** Looking for an anchor walks the document: once for each alias, however often it is met. */
+  readonly #targets = new Map<Node, Node>();
   #nodes = 0;
 
   constructor(lines: LineCounter, options: ParseOptions) {
@@ -96,7 +98,8 @@ class Reader {
     if (this.#nodes > NODES_MAX)
       throw this.#invalid(from.at.line, "too large with all its aliases");
     if (isAlias(node)) {
-      const target = node.resolve(from.document);
+      const target = this.#targets.get(node) ?? node.resolve(from.document);
+      if (target !== undefined) this.#targets.set(node, target);
       if (target === undefined) throw this.#invalid(from.at.line, "an alias without its anchor");
       return this.#node(target, from);
     }
