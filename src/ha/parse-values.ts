@@ -158,13 +158,18 @@ class Reader {
   /** As sigs.k8s.io/yaml makes JSON of it: `1:` is "1", and in YAML 1.1 `on:` is "true". */
   #key(key: unknown, at: Place): string {
     if (!isScalar(key)) throw this.#invalid(at.line, "a key that is not a text");
-    return String(this.#scalar(key));
+    const value = this.#scalar(key);
+    // A number of more digits than a double has keeps them all: it never becomes one there.
+    const isLong = typeof value === "number" && !Number.isSafeInteger(value);
+    const text = textOf(key.value).replaceAll("_", "");
+    return isLong && /^[-+]?[1-9][0-9]{15,18}$/.test(text) ? String(BigInt(text)) : String(value);
   }
 
   #scalar(node: { value: unknown; type?: string; tag?: string }): Scalar {
     const { dialect = "helm" } = this.#options;
     const text = textOf(node.value);
     const tag = node.tag?.replace(/^tag:yaml\.org,2002:/, "!!");
+    if (node.value instanceof Uint8Array) return new TextDecoder().decode(node.value);
     if (tag === "!!binary") return Buffer.from(text, "base64").toString("utf8");
     if (tag === "!!int" || tag === "!!float" || tag === "!!bool" || tag === "!!null") {
       return plainScalar(text, dialect);
