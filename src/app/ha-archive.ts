@@ -1,14 +1,15 @@
 /** Releases and Secrets as an archive holds them: what a restore would bring back. */
 import { openArchive } from "../archive/reader.ts";
-import { checkSignature } from "../archive/signature.ts";
 import { etcdObjects } from "../datastore/etcd-objects.ts";
 import { isSealed } from "../datastore/secrets-encryption.ts";
 import { readStoredSecret } from "../datastore/stored-secret.ts";
 import { isObject } from "../k3s/kubectl.ts";
 import { openArchiveFile } from "./archive-file.ts";
+import { readSidecar } from "./archives.ts";
 import { stateOf } from "./ha-live.ts";
 import { newest } from "./ha-release-source.ts";
 import { openDatastore } from "./open-datastore.ts";
+import { proveArchive } from "./proof.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Driver } from "../assets/helm-record-object.ts";
 import type { ReleaseName } from "../ha/releases-file.ts";
@@ -43,6 +44,9 @@ export async function archivedReleases(
   const { manifest, states } = await readRecords(context, options);
   const opened =
     manifest.datastore.kind === "etcd" ? await openDatastore(context, options) : undefined;
+  if (opened === undefined) {
+    await proveArchive(context, { ...options, sha256: (await readSidecar(path))?.sha256 });
+  }
   context.talk({ type: "done", text: `verified ${path}` });
   return {
     kind: "archive",
@@ -69,7 +73,6 @@ async function readRecords(context: Context, options: ArchiveOptions): Promise<R
   await using file = await openArchiveFile(context, options.path);
   const archive = await openArchive(file.stream(), options.identities);
   try {
-    await checkSignature(archive.manifest);
     const states = new Map<string, ReleaseState>();
     for await (const { entry, body } of archive.entries()) {
       const record = wantedRecord(entry.path, options.wanted);

@@ -103,8 +103,7 @@ export function valueDiffers(side: Side, difference: ValueDifference): Finding {
 
 function bothSides({ path, file, live }: ValueDifference): string {
   const [here, there] = [shownValue(path, file), shownValue(path, live)];
-  const isSecret = file?.kind === "scalar" && file.secret;
-  return here === undefined || there === undefined || isSecret
+  return here === undefined || there === undefined
     ? "files and release differ"
     : `the files say ${here}, the release has ${there}`;
 }

@@ -127,6 +127,26 @@ describe("a values file encrypted by sops", () => {
     expect(nodeAt(file.root, ["pgpool", "srCheckPassword"])?.at.line).toBeGreaterThan(1);
   });
 
+  test("keeps its merge keys, which helm follows once sops has decrypted it", async () => {
+    const plain = "base: &b {x: 1, password: hunter2}\nweb:\n  <<: *b\n  x: 3\n";
+    await writeFile(join(box, "merge.yaml"), plain);
+    const text = await program("sops", "encrypt", "--age", recipient, "merge.yaml");
+    const base = { x: 1, password: "hunter2" };
+    expect(json(await open(text))).toEqual({ base, web: { ...base, x: 3 } });
+  });
+
+  test("reads words without quotes as sops does, not as helm", async () => {
+    const text = await encrypt("    encrypted_regex: (?i)password\n");
+    const edited = text.replace('word: "yes"', "word: yes");
+    expect(edited).not.toBe(text);
+    await writeFile(join(box, "edited.yaml"), edited);
+    const theirs = JSON.parse(
+      await program("sops", "decrypt", "--output-type", "json", "edited.yaml"),
+    );
+    expect(theirs).toMatchObject({ pgpool: { word: "yes" } });
+    expect(json(await open(edited))).toEqual(theirs);
+  });
+
   test("counts as present, unseen, without its key", async () => {
     const text = await encrypt();
     for (const identities of [[], [await generateIdentity()]]) {

@@ -30,7 +30,7 @@ const CHART = { name: "shop", version: "1.0.0" };
 const LIVE: JsonMap = { web: { replicas: 2, password: KNOWN } };
 
 async function archive(
-  records: readonly [revision: number, config: JsonMap][],
+  records: readonly (readonly [revision: number, config: JsonMap])[],
 ): Promise<TestArchive> {
   const { token } = truth();
   const password = tokenPassword(token);
@@ -89,16 +89,16 @@ const found = ({ releases }: DriftResult): string[] =>
 
 describe("ha drift against an archive", () => {
   test("finds nothing when it holds what the files say, by its newest record", async () => {
-    const result = await drift(
-      await archive([
-        [9, { old: 1 }],
-        [10, LIVE],
-      ]),
-      LIVE,
-    );
-    expect(found(result)).toEqual([]);
-    expect(result.kind).toBe("archive");
-    expect(result.releases[0]?.state).toEqual({ revision: 10, status: "deployed", chart: CHART });
+    const old: JsonMap = { old: 1 };
+    for (const records of [
+      [[9, old] as const, [10, LIVE] as const],
+      [[10, LIVE] as const, [9, old] as const],
+    ]) {
+      const result = await drift(await archive(records), LIVE);
+      expect(found(result)).toEqual([]);
+      expect(result.kind).toBe("archive");
+      expect(result.releases[0]?.state).toEqual({ revision: 10, status: "deployed", chart: CHART });
+    }
   });
 
   test("says what this restore would lack, and what it would bring back", async () => {

@@ -67,7 +67,8 @@ describe("values of files and release", () => {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.entries(value)
+  const entries = Object.entries(value)
     .map(([key, inner]): [string, unknown] => [key, sorted(inner)])
     .sort(([left], [right]) => (left < right ? -1 : 1));
+  return { entries }; // an empty map is no empty list
 }

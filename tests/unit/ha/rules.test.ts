@@ -314,6 +314,26 @@ describe("a rules file of one's own", () => {
     expect(findings.map(({ id, at }) => [id, at?.line])).toEqual([["shop/replicas", 2]]);
   });
 
+  test("knows that limits do not bring back a budget that is switched off", () => {
+    const budget = { ...rule, check: "budget", path: undefined, min: undefined };
+    const sets = [
+      {
+        versions: "1",
+        source: "us",
+        rules: [{ ...budget, create: "pdb.create", limits: ["pdb.minAvailable"] }],
+      },
+    ];
+    const [own] = parseRules(file({ sets: JSON.parse(JSON.stringify(sets)) }), "own.yaml").sets;
+    const check = (text: string): number =>
+      own === undefined
+        ? -1
+        : checkRules(values(text), own, { chart: "shop", version: "1.0.0" }).length;
+    expect(check("pdb: {minAvailable: 1}\n")).toBe(0);
+    expect(check("pdb: {create: true}\n")).toBe(0);
+    expect(check("pdb: {create: false, minAvailable: 1}\n")).toBe(1);
+    expect(check("pdb: {}\n")).toBe(1);
+  });
+
   test("that is wrong is refused with the place", async () => {
     const wrong: [string, string][] = [
       [file({ schema: "other" }), "schema"],
