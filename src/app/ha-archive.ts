@@ -1,16 +1,14 @@
 /** Releases and Secrets as an archive holds them: what a restore would bring back. */
 import { openArchive } from "../archive/reader.ts";
 import { etcdObjects } from "../datastore/etcd-objects.ts";
-import { isSealed } from "../datastore/secrets-encryption.ts";
+import { kineValue } from "../datastore/kine-value.ts";
+import { isSealed, sealedValues } from "../datastore/secrets-encryption.ts";
 import { readStoredSecret } from "../datastore/stored-secret.ts";
 import { isObject } from "../k3s/kubectl.ts";
 import { openArchiveFile } from "./archive-file.ts";
-import { readSidecar } from "./archives.ts";
 import { stateOf } from "./ha-live.ts";
 import { newest } from "./ha-release-source.ts";
 import { openDatastore } from "./open-datastore.ts";
-import { proveArchive } from "./proof.ts";
-import type { Manifest } from "../archive/manifest.ts";
 import type { Driver } from "../assets/helm-record-object.ts";
 import type { ReleaseName } from "../ha/releases-file.ts";
 import type { JsonObject } from "../k3s/kubectl.ts";
@@ -33,7 +31,7 @@ const RECORD_MAX = 16 * 1024 * 1024;
  * Reads the archive to its end before anything of it is believed: the newest
  * record of each wanted release, and its datastore, kept in a nameless file
  * until this is disposed. Throws the OperatorErrors of `openArchive` and
- * `openDatastore`. Secrets of an archive with SQLite are not read.
+ * `openDatastore`.
  */
 export async function archivedReleases(
   context: Context,
@@ -41,12 +39,8 @@ export async function archivedReleases(
 ): Promise<ReleaseSource> {
   const { path } = options;
   context.talk({ type: "step", text: `verifying ${path}` });
-  const { manifest, states } = await readRecords(context, options);
-  const opened =
-    manifest.datastore.kind === "etcd" ? await openDatastore(context, options) : undefined;
-  if (opened === undefined) {
-    await proveArchive(context, { ...options, sha256: (await readSidecar(path))?.sha256 });
-  }
+  const states = await readRecords(context, options);
+  const opened = await openDatastore(context, { ...options, alsoSqlite: true });
   context.talk({ type: "done", text: `verified ${path}` });
   return {
     kind: "archive",
@@ -56,20 +50,15 @@ export async function archivedReleases(
       Promise.resolve(
         states.get(`Secret ${namespace}/${name}`) ?? states.get(`ConfigMap ${namespace}/${name}`),
       ),
-    secrets: (namespace, names) =>
-      opened === undefined
-        ? Promise.resolve(undefined)
-        : readSecrets(context, opened, { namespace, names }),
-    [Symbol.asyncDispose]: async () => opened?.[Symbol.asyncDispose](),
+    secrets: (namespace, names) => readSecrets(context, opened, { namespace, names }),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
 
-interface Records {
-  readonly manifest: Manifest;
-  readonly states: ReadonlyMap<string, ReleaseState>;
-}
-
-async function readRecords(context: Context, options: ArchiveOptions): Promise<Records> {
+async function readRecords(
+  context: Context,
+  options: ArchiveOptions,
+): Promise<ReadonlyMap<string, ReleaseState>> {
   await using file = await openArchiveFile(context, options.path);
   const archive = await openArchive(file.stream(), options.identities);
   try {
@@ -85,7 +74,7 @@ async function readRecords(context: Context, options: ArchiveOptions): Promise<R
       if (best !== undefined) states.set(key, best);
     }
     await archive.finish();
-    return { manifest: archive.manifest, states };
+    return states;
   } catch (error) {
     await archive.cancel(error);
     throw error;
@@ -120,19 +109,29 @@ async function textOf(body: ReadableStream<Uint8Array>): Promise<string> {
 
 async function readSecrets(
   context: Context,
-  { datastore, facts }: OpenDatastore,
+  opened: OpenDatastore,
   { namespace, names }: { readonly namespace: string; readonly names: readonly string[] },
 ): Promise<ReadonlyMap<string, FoundSecret>> {
-  const { bootstrap } = facts;
-  const source = etcdObjects(datastore, { bootstrap, signal: context.host.signal });
-  const wanted = new Map(names.map((name) => [`/registry/secrets/${namespace}/${name}`, name]));
+  const { database, facts } = opened;
+  const { open } = sealedValues(facts.bootstrap);
   const found = new Map<string, FoundSecret>();
+  const take = (name: string, value: Uint8Array): void => {
+    const plain = isSealed(value) ? open(value) : value;
+    found.set(name, (plain === undefined ? undefined : readStoredSecret(plain)) ?? "sealed");
+  };
+  const folder = `/registry/secrets/${namespace}/`;
+  if (database !== undefined) {
+    for (const name of names) {
+      const value = kineValue(database, folder + name);
+      if (value !== undefined) take(name, value);
+    }
+    return found;
+  }
+  const wanted = new Map(names.map((name) => [folder + name, name]));
+  const source = etcdObjects(opened.datastore, { signal: context.host.signal });
   await source.walk(({ key, value }) => {
     const name = wanted.get(new TextDecoder().decode(key));
-    if (name === undefined) return;
-    const plain = isSealed(value) ? source.sealed.open(value) : value;
-    const data = plain === undefined ? undefined : readStoredSecret(plain);
-    found.set(name, data ?? "sealed");
+    if (name !== undefined) take(name, value);
   });
   return found;
 }

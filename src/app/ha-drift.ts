@@ -138,7 +138,7 @@ async function driftOf(
   // What the user supplied; nothing at all is null in helm's own output.
   const live = nodeOf(state.config ?? {}, { file: source.label, line: 1 });
   const values = compareValues(root, live);
-  const secrets = await secretDrift(context, { declared, side, root, state, rules, source });
+  const secrets = await secretDrift({ declared, side, root, state, rules, source });
   const { config: _, ...shown } = state;
   return {
     release,
@@ -173,10 +173,14 @@ interface SecretWork {
   readonly source: ReleaseSource;
 }
 
-async function secretDrift(
-  context: Context,
-  { declared, side, root, state, rules, source }: SecretWork,
-): Promise<{ readonly findings: Finding[]; readonly unknown: number }> {
+async function secretDrift({
+  declared,
+  side,
+  root,
+  state,
+  rules,
+  source,
+}: SecretWork): Promise<{ readonly findings: Finding[]; readonly unknown: number }> {
   const { chart } = state;
   const needs = neededSecrets(root, {
     chart: chart.name,
@@ -187,15 +191,6 @@ async function secretDrift(
   if (needs.length === 0) return { findings: [], unknown: 0 };
   const names = needs.map(({ name }) => name);
   const found = await source.secrets(declared.namespace, names);
-  if (found === undefined) {
-    context.talk({
-      type: "warning",
-      code: "SECRETS_NOT_COMPARED",
-      message: `the Secrets in ${source.label} cannot be read (its datastore is not etcd): only values and charts were compared`,
-      hint: "compare with the running cluster: railiance-cluster ha drift",
-    });
-    return { findings: [], unknown: 0 };
-  }
   const findings: Finding[] = [];
   let unknown = 0;
   for (const need of needs) {

@@ -21,11 +21,8 @@ export interface ReleaseSource extends AsyncDisposable {
   readonly label: string;
   /** Undefined when there is no such release. */
   release(name: ReleaseName): Promise<ReleaseState | undefined>;
-  /** Of several Secrets in a namespace, those that are there; undefined when Secrets cannot be read here at all. */
-  secrets(
-    namespace: string,
-    names: readonly string[],
-  ): Promise<ReadonlyMap<string, FoundSecret> | undefined>;
+  /** Of several Secrets in a namespace, those that are there. */
+  secrets(namespace: string, names: readonly string[]): Promise<ReadonlyMap<string, FoundSecret>>;
 }
 
 /** One revision's record, newest wins. */

@@ -10,6 +10,7 @@ import { readContent } from "./read-content.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { RandomAccess } from "../sys/files.ts";
+import type { SqlReader } from "../sys/sqlite.ts";
 import type { Context } from "./context.ts";
 
 export interface OpenDatastore extends AsyncDisposable {
@@ -18,16 +19,23 @@ export interface OpenDatastore extends AsyncDisposable {
   readonly facts: DatastoreFacts;
   /** Plaintext; gone when this is disposed, or with the process. */
   readonly datastore: RandomAccess;
+  /** The same open in SQLite, when that is its kind. */
+  readonly database: SqlReader | undefined;
 }
 
 /**
  * Makes the checks of `proveArchive`, and keeps the datastore open after them.
  * Throws what it throws; `DATASTORE_UNSUPPORTED` (exit precondition) for an
- * archive that holds no etcd.
+ * archive that holds no etcd, unless `alsoSqlite` is set.
  */
 export async function openDatastore(
   context: Context,
-  options: { readonly path: string; readonly identities: readonly string[] },
+  options: {
+    readonly path: string;
+    readonly identities: readonly string[];
+    /** Take an archive with SQLite too. Default false. */
+    readonly alsoSqlite?: boolean;
+  },
 ): Promise<OpenDatastore> {
   const { path, identities } = options;
   const expected = (await readSidecar(path))?.sha256;
@@ -38,7 +46,7 @@ export async function openDatastore(
   await using cleanup = new AsyncDisposableStack();
   try {
     const { manifest } = archive;
-    requireEtcd(path, manifest);
+    if (options.alsoSqlite !== true) requireEtcd(path, manifest);
     const signature = await checkSignature(manifest);
     const content = cleanup.use(await readContent(context, archive, {}));
     await archive.finish();
@@ -50,6 +58,7 @@ export async function openDatastore(
       manifest,
       facts,
       datastore: content.datastore,
+      database: content.database,
       [Symbol.asyncDispose]: () => held.disposeAsync(),
     };
   } catch (error) {

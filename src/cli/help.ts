@@ -20,7 +20,7 @@ const MEANING: Readonly<Record<ExitName, string>> = {
   replicateFailed: "saved here, but the upload failed",
   locked: "another run is active",
   key: "no recipient, or no identity opens the archive",
-  notFound: "no such archive",
+  notFound: "no such archive, or file",
   refused: "stopped at a safety gate (no consent, another cluster)",
   drift: "lint or drift findings",
   drillFailed: "a recovery window was missed",

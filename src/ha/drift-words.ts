@@ -146,7 +146,7 @@ export function secretDiffers(side: Side, secret: NeededSecret, key: NeededKey):
   return drift("secret-differs", {
     path: key.path,
     at: key.value?.at,
-    message: `Secret ${side.namespace}/${secret.name} holds another ${key.key} than ${where}: the chart keeps the Secret's, so changing the file changes nothing`,
+    message: `Secret ${side.namespace}/${secret.name} holds another ${key.key} than ${where}: most charts keep the Secret's, and changing the file changes nothing then`,
     hint: "find out which one the database knows, then make both the same",
   });
 }

@@ -1,7 +1,8 @@
 /** `ha drift --archive`: what a restore would lack, told from a real snapshot with encrypted Secrets in it. */
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { stringify } from "yaml";
 import { haDrift } from "../../../src/app/ha-drift.ts";
 import {
@@ -19,9 +20,10 @@ import { testContext } from "../../helpers/context.ts";
 import { failureOf } from "../../helpers/errors.ts";
 import { treeOf, withFolder } from "../../helpers/folder.ts";
 import { bootstrapOf, snapshotBytes, snapshotFile, truth } from "../diff/support.ts";
+import { expected, fixture } from "../sqlite/support.ts";
 import { recordOf } from "./support.ts";
 import type { DriftResult } from "../../../src/app/ha-drift.ts";
-import type { TestArchive } from "../../helpers/archive.ts";
+import type { TestArchive, TestFile } from "../../helpers/archive.ts";
 import type { JsonMap } from "./support.ts";
 
 /** What the fixture's Secret shop/password holds (tests/unit/diff/objects.yaml). */
@@ -40,19 +42,35 @@ async function archive(
   return makeTestArchive({
     token: `${token}\n`,
     datastore: snapshotBytes("older"),
-    files: records.map(([revision, config]) => ({
-      path: `helm/shop/web/records/${revision}.json`,
-      kind: "helm",
-      bytes: JSON.stringify(
-        recordOf({ namespace: "shop", name: "web", revision, chart: CHART, config }),
-      ),
-    })),
+    files: records.map(([revision, config]) => recordFile(revision, config)),
     manifest: {
       tokenHash: tokenHash(password),
       cluster: { name: "prod", id: ca === undefined ? "" : caHash(ca) },
       datastore: { ...made.manifest.datastore, revision: facts.revision, keys: facts.keys },
     },
   });
+}
+
+function recordFile(revision: number, config: JsonMap): TestFile {
+  const record = recordOf({ namespace: "shop", name: "web", revision, chart: CHART, config });
+  return {
+    path: `helm/shop/web/records/${revision}.json`,
+    kind: "helm",
+    bytes: JSON.stringify(record),
+  };
+}
+
+/** Plaintext of every stored Secret of the fixture, by namespace and name. */
+async function storedSecrets(): Promise<Map<string, Uint8Array>> {
+  const source = etcdObjects(snapshotFile("older"), { bootstrap: await bootstrapOf("older") });
+  const secrets = new Map<string, Uint8Array>();
+  await source.walk(({ key, value }) => {
+    const name = new TextDecoder().decode(key);
+    const plain = isSealed(value) ? source.sealed.open(value) : value;
+    if (!name.startsWith("/registry/secrets/") || plain === undefined) return;
+    secrets.set(name.slice("/registry/secrets/".length), plain.slice());
+  });
+  return secrets;
 }
 
 async function drift(
@@ -135,6 +153,43 @@ describe("ha drift against an archive", () => {
     expect(JSON.stringify(changed)).not.toMatch(/hunter/);
   });
 
+  test("compares the Secrets of a SQLite backup too: the newest row of each, unless it was deleted", async () => {
+    const plain = (await storedSecrets()).get("shop/password") ?? new Uint8Array();
+    const { revision, keys } = expected;
+    const datastore = await withFolder(async (folder) => {
+      const path = join(folder, "state.db");
+      writeFileSync(path, fixture("copy.db"));
+      const database = new DatabaseSync(path);
+      const add = database.prepare(
+        "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, old_value) VALUES (?, ?, ?, 0, ?, 0, ?, NULL)",
+      );
+      add.run("/registry/secrets/shop/password", 1, 0, 0, new Uint8Array([1]));
+      add.run("/registry/secrets/shop/password", 0, 0, revision + 1, plain);
+      add.run("/registry/secrets/shop/gone", 1, 0, 0, plain);
+      add.run("/registry/secrets/shop/gone", 0, 1, revision + 3, plain);
+      database.close();
+      return new Uint8Array(readFileSync(path));
+    });
+    const { manifest } = await makeTestArchive();
+    const made = await makeTestArchive({
+      datastore,
+      files: [recordFile(1, LIVE)],
+      manifest: {
+        datastore: {
+          ...manifest.datastore,
+          kind: "sqlite",
+          revision: revision + 4,
+          keys: keys + 1,
+        },
+      },
+    });
+    const key = [{ key: "value", value: "web.password" }];
+    expect(found(await drift(made, LIVE, [{ name: "password", keys: key }]))).toEqual([]);
+    expect(found(await drift(made, LIVE, [{ name: "gone", keys: key }]))).toEqual([
+      "secret-missing: this restore would lack Secret shop/gone",
+    ]);
+  });
+
   test("believes nothing of an archive that is not whole", async () => {
     const made = await archive([[1, LIVE]]);
     const bytes = made.bytes.slice();
@@ -144,20 +199,11 @@ describe("ha drift against an archive", () => {
 });
 
 describe("readStoredSecret()", () => {
-  test("reads the data of every Secret of a real snapshot, and of nothing else", async () => {
-    const source = etcdObjects(snapshotFile("older"), { bootstrap: await bootstrapOf("older") });
-    const secrets = new Map<string, string[]>();
-    await source.walk(({ key, value }) => {
-      const name = new TextDecoder().decode(key);
-      const plain = isSealed(value) ? source.sealed.open(value) : value;
-      if (!name.startsWith("/registry/secrets/") || plain === undefined) return;
-      const data = readStoredSecret(plain) ?? new Map<string, Uint8Array>();
-      secrets.set(
-        name.slice("/registry/secrets/".length),
-        [...data].map(([one, bytes]) => `${one}=${new TextDecoder().decode(bytes)}`),
-      );
-    });
-    expect(secrets.get("shop/password")).toEqual([`value=${KNOWN}`]);
+  test("reads the data of a Secret of a real snapshot, and of nothing else", async () => {
+    const plain = (await storedSecrets()).get("shop/password") ?? new Uint8Array();
+    const data = [...(readStoredSecret(plain) ?? [])];
+    const text = data.map(([key, bytes]) => `${key}=${new TextDecoder().decode(bytes)}`);
+    expect(text).toEqual([`value=${KNOWN}`]);
     expect(readStoredSecret(new TextEncoder().encode('{"kind":"Secret"}'))).toBeUndefined();
     expect(readStoredSecret(new Uint8Array([0x6b, 0x38, 0x73, 0, 0xff, 0xff]))).toBeUndefined();
   });
