@@ -113,10 +113,10 @@ async function readSecrets(
   { namespace, names }: { readonly namespace: string; readonly names: readonly string[] },
 ): Promise<ReadonlyMap<string, FoundSecret>> {
   const { database, facts } = opened;
-  const { open } = sealedValues(facts.bootstrap);
+  const sealed = sealedValues(facts.bootstrap);
   const found = new Map<string, FoundSecret>();
   const take = (name: string, value: Uint8Array): void => {
-    const plain = isSealed(value) ? open(value) : value;
+    const plain = isSealed(value) ? sealed.open(value) : value;
     found.set(name, (plain === undefined ? undefined : readStoredSecret(plain)) ?? "sealed");
   };
   const folder = `/registry/secrets/${namespace}/`;
