@@ -154,7 +154,13 @@ const BOOT_TIMEOUT = 180_000;
 async function untilBooted(machine: Machine): Promise<void> {
   const started = performance.now();
   while (performance.now() - started < BOOT_TIMEOUT) {
-    const { stdout } = await machine.run(["systemctl", "is-system-running"]);
+    const { stdout, stderr } = await machine.run(["systemctl", "is-system-running"]);
+    // Seen with eight test runs at once: each systemd takes several of 128 inotify instances.
+    if (/^nsenter: cannot open \/proc\/\d+\//.test(stderr)) {
+      throw new Error(
+        `the systemd of server ${machine.name} ended at once: other servers may use up fs.inotify.max_user_instances`,
+      );
+    }
     // k3s.service may still be starting: the basic system is enough.
     if (/running|degraded/.test(stdout)) return;
     const { exitCode } = await machine.run(["systemctl", "is-active", "--quiet", "basic.target"]);
