@@ -17,6 +17,7 @@ import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.t
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { keptFolders } from "./restore-plan.ts";
+import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
 import { namesAgentToken } from "./runbook-datastore.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
@@ -112,7 +113,18 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
     uid: 0,
     gid: 0,
   });
-  if (manifest.datastore.kind === "sqlite") return await placeDatabase(plan, manifest);
+  if (manifest.datastore.kind === "sqlite") await placeDatabase(plan, manifest);
+  else await resetDatabase({ context, plan, manifest });
+  const { signal } = context.host;
+  const seen = await requireRestored(manifest, { dataDir: plan.dataDir, signal });
+  return `database restored: ${seen}`;
+}
+
+async function resetDatabase({
+  context,
+  plan,
+  manifest,
+}: Pick<StepInput, "context" | "plan" | "manifest">): Promise<void> {
   const settings = await readSettings({ dataDir: plan.dataDir });
   const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   await runReset(context.host, settings, {
@@ -123,11 +135,10 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
       ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
       : {}),
   });
-  return `database restored at revision ${manifest.datastore.revision}`;
 }
 
 /** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */
-async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<string> {
+async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<void> {
   const folder = `${plan.dataDir}/server/db`;
   await makeFolders(folder, 0o700);
   await placeFile(stagedPath(plan, manifest.datastore.entry), `${folder}/state.db`, {
@@ -135,7 +146,6 @@ async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<str
     uid: 0,
     gid: 0,
   });
-  return `database restored at revision ${manifest.datastore.revision}`;
 }
 
 /** A reset that was cut leaves parts of a database; they are moved aside, not built upon. */
@@ -168,6 +178,7 @@ async function check(input: StepInput): Promise<string> {
     revision: manifest.datastore.revision,
     nodeName: manifest.host.nodeName,
     serverCa: input.serverCa,
+    canaries: manifest.canaries ?? [],
     releases: manifest.helm,
   });
   for (const { code, message, hint } of report.warnings) {

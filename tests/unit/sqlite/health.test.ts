@@ -26,6 +26,7 @@ async function datastoreCheck(
       revision: 1,
       nodeName: "s1",
       serverCa: "",
+      canaries: [],
       releases: [],
     });
     const check = report.checks.find(({ id }) => id === "datastore");
