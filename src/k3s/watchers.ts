@@ -23,6 +23,8 @@ const KINDS = [
   ["StatefulSet", "statefulsets"],
 ] as const;
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
+/** Groups that every ServiceAccount is in. */
+const EVERYBODY = ["system:serviceaccounts", "system:authenticated"];
 const PAGE = { limit: 200 };
 
 /**
@@ -64,6 +66,7 @@ export function watchingAccounts(rbac: Rbac): (namespace: string, name: string) 
     if (!roles.has(`${inNamespace}/${textIn(role, "name")}`)) continue;
     for (const subject of listIn(binding, "subjects")) {
       const name = textIn(subject, "name") ?? "";
+      if (isDefault(binding) && EVERYBODY.includes(name)) continue;
       const account = field(subject, "kind") === "ServiceAccount";
       subjects.add(
         account
@@ -77,9 +80,17 @@ export function watchingAccounts(rbac: Rbac): (namespace: string, name: string) 
     [
       `system:serviceaccount:${namespace}:${name}`,
       `system:serviceaccounts:${namespace}`,
-      "system:serviceaccounts",
-      "system:authenticated",
+      ...EVERYBODY,
     ].some((subject) => subjects.has(subject));
+}
+
+/**
+ * Kubernetes itself lets every account watch some things nobody acts upon
+ * (ClusterTrustBundles since 1.27): that does not make a workload an operator.
+ */
+function isDefault(binding: JsonObject): boolean {
+  const labels = field(field(binding, "metadata"), "labels");
+  return field(labels, "kubernetes.io/bootstrapping") === "rbac-defaults";
 }
 
 function grantsWatch(role: JsonObject): boolean {
