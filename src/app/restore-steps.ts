@@ -15,6 +15,7 @@ import { readSettings } from "../k3s/settings.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
+import { hasRelease } from "./archived-release.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { keptFolders } from "./restore-plan.ts";
 import { requireRestored } from "./restored-database.ts";
@@ -180,6 +181,11 @@ async function check(input: StepInput): Promise<string> {
     serverCa: input.serverCa,
     canaries: manifest.canaries ?? [],
     releases: manifest.helm,
+    isArchived: (release) =>
+      hasRelease(stagedPath(plan, manifest.datastore.entry), release, {
+        kind: manifest.datastore.kind,
+        signal: context.host.signal,
+      }),
   });
   for (const { code, message, hint } of report.warnings) {
     context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });

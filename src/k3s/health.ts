@@ -28,7 +28,11 @@ export async function checkHealth(host: Host, expected: HealthExpectation): Prom
   ]);
   const releases = await checkReleases(host, expected);
   return {
-    checks: [ready, ...files, revision, canaries.check, ...waiting, releases],
-    warnings: [...canaries.warnings, ...(await unreadyDeployments(host, expected.settings))],
+    checks: [ready, ...files, revision, canaries.check, ...waiting, releases.check],
+    warnings: [
+      ...canaries.warnings,
+      ...releases.warnings,
+      ...(await unreadyDeployments(host, expected.settings)),
+    ],
   };
 }

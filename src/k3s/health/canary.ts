@@ -2,25 +2,17 @@
 import { field } from "../json.ts";
 import { NO_ANSWER, ask } from "./api.ts";
 import type { Host } from "../../sys/host.ts";
-import type { Canary, HealthCheck, HealthExpectation, HealthWarning } from "./types.ts";
+import type { Canary, CheckResult, HealthExpectation, HealthWarning } from "./types.ts";
 
 /** Namespaces the API server itself makes when they are not there: nobody else removes them. */
 const LASTING = /^\/api\/v1\/namespaces\/(?:kube-system|kube-public|kube-node-lease|default)$/;
-
-export interface CanaryResult {
-  readonly check: HealthCheck;
-  readonly warnings: readonly HealthWarning[];
-}
 
 /**
  * Fails for an object that is another one than in the backup. One of the cluster's
  * users that is not there at all only warns: a controller whose cache is from
  * before the restore may have removed it again by now.
  */
-export async function checkCanaries(
-  host: Host,
-  expected: HealthExpectation,
-): Promise<CanaryResult> {
+export async function checkCanaries(host: Host, expected: HealthExpectation): Promise<CheckResult> {
   const id = "canary";
   const { canaries } = expected;
   if (canaries.length === 0) {

@@ -4,28 +4,43 @@ import { waitFor } from "../service.ts";
 import { ANSWER_TIMEOUT, NO_ANSWER } from "./api.ts";
 import type { Host } from "../../sys/host.ts";
 import type { Settings } from "../settings.ts";
-import type { HealthCheck, HealthExpectation } from "./types.ts";
+import type { CheckResult, HealthExpectation, HealthWarning } from "./types.ts";
 
-/** More revisions than recorded are no fault: K3s's helm-controller may have begun to upgrade. */
-export async function checkReleases(host: Host, expected: HealthExpectation): Promise<HealthCheck> {
-  const id = "helm";
-  if (expected.releases.length === 0) return { id, passed: true, detail: "no helm releases" };
-  const found = await waitFor(host, () => releaseNames(host, expected.settings), {
+/**
+ * More revisions than recorded are no fault: K3s's helm-controller may have begun to
+ * upgrade. One that was made while the backup was taken, and is in the manifest
+ * alone, only warns: no restore could bring it back.
+ */
+export async function checkReleases(host: Host, expected: HealthExpectation): Promise<CheckResult> {
+  const { releases, settings } = expected;
+  if (releases.length === 0) return passed("no helm releases");
+  const found = await waitFor(host, () => releaseNames(host, settings), {
     timeout: ANSWER_TIMEOUT,
     interval: 500,
   });
-  if (found === undefined) return { id, passed: false, detail: NO_ANSWER };
-  const missing = expected.releases.filter(
-    ({ namespace, name, revision }) => !found.has(`${namespace}/${name}/${revision}`),
-  );
-  const [first] = missing;
-  if (first === undefined)
-    return { id, passed: true, detail: count(expected.releases.length, "helm release") };
-  return {
-    id,
-    passed: false,
-    detail: `helm release ${first.namespace}/${first.name} revision ${first.revision} is not there`,
-  };
+  if (found === undefined) return failed(NO_ANSWER);
+  const warnings: HealthWarning[] = [];
+  for (const release of releases) {
+    const { namespace, name, revision } = release;
+    if (found.has(`${namespace}/${name}/${revision}`)) continue;
+    const words = `helm release ${namespace}/${name} revision ${revision}`;
+    if (await expected.isArchived(release)) return failed(`${words} is not there`);
+    warnings.push({
+      code: "HELM_NOT_ARCHIVED",
+      message: `${words} was made while the backup was taken, and is not in its database`,
+      hint: `see what is there, and upgrade again: helm -n ${namespace} history ${name}`,
+    });
+  }
+  const there = releases.length - warnings.length;
+  return { ...passed(count(there, "helm release")), warnings };
+}
+
+function passed(detail: string): CheckResult {
+  return { check: { id: "helm", passed: true, detail }, warnings: [] };
+}
+
+function failed(detail: string): CheckResult {
+  return { check: { id: "helm", passed: false, detail }, warnings: [] };
 }
 
 /** `namespace/name/revision` of every release record; undefined when the API server does not answer. */

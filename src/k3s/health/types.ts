@@ -23,11 +23,15 @@ export interface HealthExpectation {
   readonly serverCa: string;
   /** Empty for archives that do not record any. */
   readonly canaries: readonly Canary[];
-  readonly releases: readonly {
-    readonly namespace: string;
-    readonly name: string;
-    readonly revision: number;
-  }[];
+  readonly releases: readonly Release[];
+  /** Whether the datastore in the archive holds such a record at all; asked only for one that is missed. */
+  readonly isArchived: (release: Release) => Promise<boolean>;
+}
+
+export interface Release {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
 }
 
 export interface HealthCheck {
@@ -41,6 +45,12 @@ export interface HealthWarning {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+}
+
+/** A check that also has something to say when it passes. */
+export interface CheckResult {
+  readonly check: HealthCheck;
+  readonly warnings: readonly HealthWarning[];
 }
 
 export interface HealthReport {

@@ -32,6 +32,8 @@ interface Server {
   readonly replayed?: string;
   readonly live?: string;
   readonly releases?: string;
+  /** Whether the release that is missed is in the backup's database. */
+  readonly archived?: boolean;
   readonly since?: Date;
   readonly shop?: string;
   /** Of its clock. */
@@ -99,6 +101,7 @@ async function gate(server: Server): Promise<HealthReport> {
         { path: "/api/v1/namespaces/shop", uid: UID },
       ],
       releases: [{ namespace: "shop", name: "shop", revision: 2 }],
+      isArchived: () => Promise.resolve(server.archived ?? true),
     });
   });
 }
@@ -212,6 +215,22 @@ describe("checkHealth()", () => {
       expect(checks.filter(({ passed }) => !passed)).toEqual([]);
       expect(warnings.map(({ code, message }) => [code, message])).toEqual([
         ["CANARY_GONE", "restored, and removed again since K3s started: namespace shop"],
+      ]);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "a helm release that only the manifest has, and no database, warns and fails nothing",
+    async () => {
+      const { checks, warnings } = await gate({ releases: "shop shop 1", archived: false });
+      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+      expect(checks.at(-1)?.detail).toBe("0 helm releases");
+      expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+        [
+          "HELM_NOT_ARCHIVED",
+          "helm release shop/shop revision 2 was made while the backup was taken, and is not in its database",
+        ],
       ]);
     },
     TIMEOUT,
