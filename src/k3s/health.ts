@@ -13,26 +13,32 @@ import type { HealthExpectation, HealthReport } from "./health/types.ts";
 
 export type { HealthCheck, HealthExpectation, HealthReport } from "./health/types.ts";
 
-/** Waits for the server, then runs every check; stops early only when it never becomes ready. */
+/**
+ * Waits for the server, then runs the checks. Those that have to wait for something
+ * to come are left out once it is clear that this is not the restored cluster: on
+ * the way back no minute is to be lost.
+ */
 export async function checkHealth(host: Host, expected: HealthExpectation): Promise<HealthReport> {
   const ready = await checkReady(host, expected.settings);
   if (!ready.passed) return { checks: [ready, await checkDatastore(expected)], warnings: [] };
-  const files = [await checkDatastore(expected), await checkAuthority(expected)];
-  const revision = await checkRevision(host, expected);
   const canaries = await checkCanaries(host, expected);
-  // These may have to wait for something that comes by itself, each for the same seconds.
+  const identity = [
+    ready,
+    await checkDatastore(expected),
+    await checkAuthority(expected),
+    await checkRevision(host, expected),
+    canaries.check,
+  ];
+  if (identity.some(({ passed }) => !passed)) return { checks: identity, warnings: [] };
   const waiting = await Promise.all([
     checkHeartbeat(host, expected),
     ...(expected.datastore === "etcd" ? [checkVoter(host, expected)] : []),
     checkWatch(host, expected),
   ]);
   const releases = await checkReleases(host, expected);
+  const deployments = await unreadyDeployments(host, expected.settings);
   return {
-    checks: [ready, ...files, revision, canaries.check, ...waiting, releases.check],
-    warnings: [
-      ...canaries.warnings,
-      ...releases.warnings,
-      ...(await unreadyDeployments(host, expected.settings)),
-    ],
+    checks: [...identity, ...waiting, releases.check],
+    warnings: [...canaries.warnings, ...releases.warnings, ...deployments],
   };
 }
