@@ -42,14 +42,18 @@ async function lookAt(
   if (answer === undefined) return NO_ANSWER;
   const name = shortName(canary);
   if (!answer.found) return LASTING.test(canary.path) ? `${name} is not there` : "gone";
-  const uid = field(field(answer.value, "metadata"), "uid");
-  return uid === canary.uid ? undefined : `${name} is not the one of the backup (another UID)`;
+  const metadata = field(answer.value, "metadata");
+  if (field(metadata, "uid") !== canary.uid) {
+    return `${name} is not the one of the backup (another UID)`;
+  }
+  // It was not being deleted when it was saved.
+  return field(metadata, "deletionTimestamp") === undefined ? undefined : "gone";
 }
 
 function goneWarning(names: readonly string[]): HealthWarning {
   return {
     code: "CANARY_GONE",
-    message: `restored, and removed again since K3s started: ${names.join(", ")}`,
+    message: `restored, and removed again or being removed since K3s started: ${names.join(", ")}`,
     hint: "a controller may still act on what it saw before the restore: restart the operators named at the end, then restore again",
   };
 }
