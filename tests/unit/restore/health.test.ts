@@ -206,19 +206,26 @@ describe("checkHealth()", () => {
     TIMEOUT,
   );
 
-  test(
-    "a namespace of the users that is gone again warns, and fails nothing",
-    async () => {
-      const { checks, warnings } = await gate({
-        shop: `echo 'Error from server (NotFound): namespaces "shop" not found' >&2; exit 1`,
-      });
-      expect(checks.filter(({ passed }) => !passed)).toEqual([]);
-      expect(warnings.map(({ code, message }) => [code, message])).toEqual([
-        ["CANARY_GONE", "restored, and removed again since K3s started: namespace shop"],
-      ]);
-    },
-    TIMEOUT,
-  );
+  const GONE = {
+    "is gone again": `echo 'Error from server (NotFound): namespaces "shop" not found' >&2; exit 1`,
+    "is being deleted": `echo '{"metadata":{"uid":"${UID}","deletionTimestamp":"${OLD}"}}'`,
+  };
+  for (const [what, shop] of Object.entries(GONE)) {
+    test(
+      `a namespace of the users that ${what} warns, and fails nothing`,
+      async () => {
+        const { checks, warnings } = await gate({ shop });
+        expect(checks.filter(({ passed }) => !passed)).toEqual([]);
+        expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+          [
+            "CANARY_GONE",
+            "restored, and removed again or being removed since K3s started: namespace shop",
+          ],
+        ]);
+      },
+      TIMEOUT,
+    );
+  }
 
   test(
     "a helm release that only the manifest has, and no database, warns and fails nothing",
