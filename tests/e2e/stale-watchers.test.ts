@@ -148,7 +148,13 @@ describe.skipIf(skipWithoutLab())("a client that outlives a restore", () => {
     }
     const template = "{.spec.template.metadata.annotations}";
     const restarted = await server.kubectl(
-      ...["-n", "ops", "get", "deployment", "operator", "-o", `jsonpath=${template}`],
+      "-n",
+      "ops",
+      "get",
+      "deployment",
+      "operator",
+      "-o",
+      `jsonpath=${template}`,
     );
     expect(restarted).toContain("kubectl.kubernetes.io/restartedAt");
   });
