@@ -17,6 +17,7 @@ import { THIS_PROCESS } from "../sys/this-process.ts";
 import { readJournal } from "./journal.ts";
 import { restoreUnfinished } from "./restore-unfinished.ts";
 import { takeLock } from "../sys/lock.ts";
+import { readCanaries } from "./canaries.ts";
 import { collectAssets } from "./collect.ts";
 import { defaultClusterName, makeManifest } from "./make-manifest.ts";
 import { makeStage } from "./make-stage.ts";
@@ -106,6 +107,7 @@ export async function backup(context: Context, options: BackupOptions): Promise<
     clusterName,
     snapshot,
     collected,
+    canaries: await readCanaries(host, settings, snapshot.facts.revision),
     recipients: keys.resolved.recipients,
     directory: options.directory,
     stateFolder: STATE_FOLDER,

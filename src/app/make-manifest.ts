@@ -30,6 +30,7 @@ export interface ManifestParts {
   readonly clusterName: string;
   readonly snapshot: ProvenDatastore;
   readonly collected: Collected;
+  readonly canaries: NonNullable<Manifest["canaries"]>;
   readonly recipients: readonly string[];
   readonly directory: string;
   readonly stateFolder: string;
@@ -93,6 +94,7 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
     tokenHash: tokenHash(tokenPassword(snapshot.token)),
     entries: collected.entries.map(({ entry }) => entry),
     helm: collected.releases,
+    ...(parts.canaries.length === 0 ? {} : { canaries: parts.canaries }),
     recipients: parts.recipients,
     previous: await previousArchive(parts.directory),
     gaps: collected.gaps.map(({ code, message }) => ({ code, message })),

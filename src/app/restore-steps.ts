@@ -1,7 +1,5 @@
 /** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
-import { OperatorError } from "../errors.ts";
 import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
-import { checkHealth } from "../k3s/health.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
 import { endReset, runReset } from "../k3s/reset.ts";
 import {
@@ -16,11 +14,12 @@ import { linkStatOf } from "../sys/files.ts";
 import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
+import { checkRestored } from "./restore-check.ts";
 import { keptFolders } from "./restore-plan.ts";
+import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
 import { namesAgentToken } from "./runbook-datastore.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
-import type { HealthReport } from "../k3s/health.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan, StepName } from "./journal.ts";
@@ -112,7 +111,18 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
     uid: 0,
     gid: 0,
   });
-  if (manifest.datastore.kind === "sqlite") return await placeDatabase(plan, manifest);
+  if (manifest.datastore.kind === "sqlite") await placeDatabase(plan, manifest);
+  else await resetDatabase({ context, plan, manifest });
+  const { signal } = context.host;
+  const seen = await requireRestored(manifest, { dataDir: plan.dataDir, signal });
+  return `database restored: ${seen}`;
+}
+
+async function resetDatabase({
+  context,
+  plan,
+  manifest,
+}: Pick<StepInput, "context" | "plan" | "manifest">): Promise<void> {
   const settings = await readSettings({ dataDir: plan.dataDir });
   const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   await runReset(context.host, settings, {
@@ -123,11 +133,10 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
       ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
       : {}),
   });
-  return `database restored at revision ${manifest.datastore.revision}`;
 }
 
 /** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */
-async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<string> {
+async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<void> {
   const folder = `${plan.dataDir}/server/db`;
   await makeFolders(folder, 0o700);
   await placeFile(stagedPath(plan, manifest.datastore.entry), `${folder}/state.db`, {
@@ -135,7 +144,6 @@ async function placeDatabase(plan: RestorePlan, manifest: Manifest): Promise<str
     uid: 0,
     gid: 0,
   });
-  return `database restored at revision ${manifest.datastore.revision}`;
 }
 
 /** A reset that was cut leaves parts of a database; they are moved aside, not built upon. */
@@ -158,33 +166,8 @@ async function start({ context }: HostInput): Promise<string> {
 }
 
 async function check(input: StepInput): Promise<string> {
-  const { context, plan, manifest } = input;
-  const settings = await readSettings({ dataDir: plan.dataDir });
-  const report: HealthReport = await checkHealth(context.host, {
-    settings,
-    since: new Date(plan.started),
-    taken: new Date(manifest.created),
-    datastore: manifest.datastore.kind,
-    revision: manifest.datastore.revision,
-    nodeName: manifest.host.nodeName,
-    serverCa: input.serverCa,
-    releases: manifest.helm,
-  });
-  for (const { code, message, hint } of report.warnings) {
-    context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
-  }
-  const failed = report.checks.filter(({ passed }) => !passed);
-  if (failed.length > 0) {
-    throw new OperatorError(
-      "error",
-      "HEALTH",
-      `the restored cluster is not well: ${failed.map(({ detail }) => detail).join("; ")}`,
-      {
-        hint: "look at: journalctl -u k3s",
-      },
-    );
-  }
-  return report.checks.map(({ detail }) => detail).join(", ");
+  const { plan, manifest } = input;
+  return await checkRestored({ ...input, datastore: stagedPath(plan, manifest.datastore.entry) });
 }
 
 /** The journal goes last, so that a cut leaves a restore that `--resume` knows how to finish; and no signal stops it half-way. */

@@ -13,6 +13,7 @@ import { act, stepsFor } from "./restore-act.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
+import { restartElsewhere } from "./restart-elsewhere.ts";
 import { rollBack } from "./restore-rollback.ts";
 import { lossLines, lossSince } from "./loss.ts";
 import { readSettings } from "../k3s/settings.ts";
@@ -20,6 +21,7 @@ import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
 import type { Journal, JournalState, RestorePlan } from "./journal.ts";
+import type { RestartElsewhere } from "./restart-elsewhere.ts";
 import type { RestoreStage } from "./restore-stage.ts";
 import type { BoundStep, StepResult } from "./restore-act.ts";
 import type { StepInput } from "./restore-steps.ts";
@@ -53,6 +55,8 @@ export interface RestoreResult {
   readonly steps: readonly StepResult[];
   /** Where what was there before is kept. */
   readonly kept: readonly string[];
+  /** What the operator has to restart by hand; only after a restore. */
+  readonly restart?: RestartElsewhere;
   readonly warnings: readonly Warning[];
 }
 
@@ -86,7 +90,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const { input, journal: opened } = await begin(context, plan, stage);
   await using journal = opened;
   const steps = await act(context, { plan, journal, steps: stepsFor(RESTORE_STEPS, input) });
-  return { ...result, outcome: "restored", steps };
+  return { ...result, outcome: "restored", steps, restart: await toRestart(context, plan) };
 }
 
 /** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
@@ -136,8 +140,14 @@ async function goOn(
       hint: "finish that: railiance-cluster restore --rollback",
     });
   }
-  const steps = await stepsLeft(context, unfinished);
-  return { ...result, outcome: "restored", steps: await act(context, { plan, journal, steps }) };
+  const left = await stepsLeft(context, unfinished);
+  const steps = await act(context, { plan, journal, steps: left });
+  return { ...result, outcome: "restored", steps, restart: await toRestart(context, plan) };
+}
+
+/** Asked once all is over: by then the restore has ended well, whatever comes of this. */
+async function toRestart(context: Context, { dataDir }: RestorePlan): Promise<RestartElsewhere> {
+  return await restartElsewhere(context, await readSettings({ dataDir }));
 }
 
 /** A guard may have been taken off and K3s stopped since, also by a reboot: those steps are taken again. */

@@ -54,6 +54,12 @@ const entry = v.looseObject({
   gid: v.exactOptional(count),
 });
 
+/** It ends up in a request to the API server of whoever restores: one object, no query. */
+const apiPath = v.pipe(
+  v.string(),
+  v.regex(/^\/apis?(\/[A-Za-z0-9][A-Za-z0-9.-]*)+$/, "must be a path of the API"),
+);
+
 const release = v.looseObject({
   namespace: name,
   name,
@@ -95,6 +101,7 @@ export const manifestSchema = v.looseObject({
   runbook: v.exactOptional(v.looseObject({ size: count, sha256 })),
   entries: v.array(entry),
   helm: v.array(release),
+  canaries: v.exactOptional(v.array(v.looseObject({ path: apiPath, uid: name }))),
   recipients: v.pipe(v.array(v.string()), v.minLength(1, "must name at least one recipient")),
   previous: v.nullable(v.looseObject({ name, sha256 })),
   gaps: v.array(v.looseObject({ code: v.string(), message: v.string() })),

@@ -96,6 +96,8 @@ export interface Manifest {
   readonly runbook?: { readonly size: number; readonly sha256: string };
   readonly entries: readonly Entry[];
   readonly helm: readonly HelmRelease[];
+  /** Some objects by their path in the API, as they were at the datastore's revision; absent in archives of before 0.1.0. */
+  readonly canaries?: readonly { readonly path: string; readonly uid: string }[];
   readonly recipients: readonly string[];
   /** The archive this one follows in its folder, or null for the first. */
   readonly previous: { readonly name: string; readonly sha256: string } | null;

@@ -118,7 +118,11 @@ async function planOnly(
 function outcomeOf(result: RestoreResult): Outcome {
   const kept = result.kept.map((path) => `what was there before is kept in ${path}`);
   const done = {
-    restored: [`restored from ${result.archive}`, ...kept],
+    restored: [
+      `restored from ${result.archive}`,
+      ...kept,
+      ...(result.restart?.sentences ?? []).map((text) => `left to do: ${text}`),
+    ],
     "rolled-back": ["went back: what was there before the restore is there again"],
     planned: [],
   };
@@ -136,6 +140,15 @@ function outcomeOf(result: RestoreResult): Outcome {
         duration_ms: milliseconds,
       })),
       kept: result.kept,
+      ...(result.restart === undefined
+        ? {}
+        : {
+            restart: {
+              agents: result.restart.agents,
+              workloads: result.restart.watchers,
+              commands: result.restart.commands,
+            },
+          }),
     },
   };
 }

@@ -37,6 +37,8 @@ export interface LiveCounts {
   readonly keys: number;
   /** Those under /registry/: Kubernetes objects. */
   readonly registryKeys: number;
+  /** Objects written after the revision that was asked for; those that were deleted are not counted. */
+  readonly newerObjects: number;
 }
 
 /** Builds the live set from leaf pages of the `key` bucket that are handed in **last page first**. */
@@ -44,8 +46,15 @@ export class LiveSet implements LiveCounts {
   revision = 1;
   keys = 0;
   registryKeys = 0;
+  newerObjects = 0;
+  readonly #upTo: number;
   readonly #seen = new KeySet();
   readonly #record = new RecordReader();
+
+  /** `upTo`: the live set as it was at that revision, which must not have been compacted since. */
+  constructor(upTo = Infinity) {
+    this.#upTo = upTo;
+  }
 
   /** Takes a page; calls back with each record on it that is live, good until the call returns. Throws SNAPSHOT_STRUCTURE. */
   add(page: Page, onLive?: (record: RecordReader) => void): void {
@@ -57,6 +66,10 @@ export class LiveSet implements LiveCounts {
         throw structureError(
           `a record on page ${page.id} is filed under revision ${record.revision} and says ${record.modRevision}`,
         );
+      }
+      if (record.revision > this.#upTo) {
+        if (!record.tombstone && record.startsWith(page, REGISTRY)) this.newerObjects += 1;
+        continue;
       }
       const first = this.#seen.add(page.view, record.keyStart, record.keyLength);
       if (!first || record.tombstone) continue;

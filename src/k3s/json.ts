@@ -11,3 +11,15 @@ export function itemsIn(list: unknown): unknown[] {
   const items: unknown = field(list, "items");
   return Array.isArray(items) ? Array.from<unknown>(items) : [];
 }
+
+/** A field that is a text and not empty, else undefined. */
+export function textIn(value: unknown, name: string): string | undefined {
+  const found = field(value, name);
+  return typeof found === "string" && found !== "" ? found : undefined;
+}
+
+/** A field that is a list; empty when it is none. */
+export function listIn(value: unknown, name: string): unknown[] {
+  const found: unknown = field(value, name);
+  return Array.isArray(found) ? Array.from<unknown>(found) : [];
+}

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called with each piece of stderr as it comes, for progress. */
   readonly onStderr?: (text: string) => void;
+  /** The same for stdout, which is then not kept in the result and not bounded. */
+  readonly onStdout?: (text: string) => void;
 }
 
 export interface RunResult {
@@ -96,7 +98,12 @@ export function runCommand(
       clearTimeout(drainTimer);
       options.signal?.removeEventListener("abort", onAbort);
     };
+    const stdoutDecoder = new TextDecoder();
     child.stdout?.on("data", (chunk: Uint8Array) => {
+      if (options.onStdout !== undefined) {
+        options.onStdout(stdoutDecoder.decode(chunk, { stream: true }));
+        return;
+      }
       stdoutSize += chunk.length;
       if (stdoutSize > (options.maxOutput ?? 64 * 1024 * 1024)) {
         overflow = true;

@@ -152,7 +152,7 @@ fi`,
     const kept = await restore(server, "--yes --keep");
     expectRefusal(kept, {
       exit: 1,
-      says: /revision \d+ is before \d+ of the backup; it was kept as asked$/,
+      says: /revision \d+ is before \d+ of the backup; namespace default is not the one of the backup \(another UID\); it was kept as asked$/,
     });
     expectRefusal(kept, { exit: 1, says: "kept", hint: "restore --rollback" });
     expect(await isActive(server)).toBe(true);

@@ -66,6 +66,15 @@ build_parts() {
   say "parts built in $(($(now) - start)) s"
 }
 
+build_informer() {
+  key="$(hash_of "$parts/go.mod" "$parts/go.sum" "$parts/informer/main.go")"
+  if made_from informer "$key" && [ -x "$bin/lab-informer" ]; then return 0; fi
+  (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "-s -w" -o "$bin/lab-informer.new" ./informer)
+  mv "$bin/lab-informer.new" "$bin/lab-informer"
+  remember informer "$key"
+  say "informer built"
+}
+
 build_tools() {
   for tool in $GO_TOOLS; do
     name=$(echo "$tool" | tr '/@.' '___')
@@ -111,6 +120,7 @@ build_front() {
 began=$(now)
 install_packages
 build_parts
+build_informer
 build_tools
 [ "${LAB_WITHOUT_RAGE:-}" = 1 ] || build_rage
 build_front

@@ -16,6 +16,8 @@ export type FaultName =
   | "delete-fails"
   | "start-fails"
   | "slow-start"
+  | "no-heartbeat"
+  | "not-voter"
   | "reset-die-after"
   | "reset-hang-after"
   | "reset-slow";

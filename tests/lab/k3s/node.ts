@@ -8,6 +8,7 @@ import type { ApiClient } from "./api.ts";
 import { field, textField } from "./api.ts";
 import { VERSION } from "./about.ts";
 import { etcdctl, memberName } from "./etcd.ts";
+import { fault } from "./faults.ts";
 import { log, textOf } from "./log.ts";
 import type { Settings } from "./settings.ts";
 
@@ -22,6 +23,7 @@ export async function startNode(
   const secret = `/api/v1/namespaces/kube-system/secrets/${settings.nodeName}.node-password.k3s`;
   if (options.afterReset) await api.request("DELETE", secret);
   const beat = async (): Promise<void> => {
+    if (fault("no-heartbeat") !== undefined) return;
     if (!(await passwordAccepted(settings, api, secret))) {
       log.error(
         "Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag",
@@ -172,6 +174,7 @@ async function conditionsOf(settings: Settings, previous: unknown, etcd: boolean
 }
 
 async function isVoter(settings: Settings): Promise<boolean> {
+  if (fault("not-voter") !== undefined) return false;
   const { stdout } = await etcdctl(settings, ["member", "list", "--write-out=simple"]);
   const own = stdout.split("\n").find((line) => line.includes(memberName(settings, false)));
   return own?.trim().endsWith("false") ?? false;

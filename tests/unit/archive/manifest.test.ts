@@ -18,6 +18,11 @@ const WRONG: readonly (readonly [what: string, value: object, text: string])[] =
   ["an id that is none", { ...manifest, id: "7f3a" }, "id: must be 8 hex digits"],
   ["a local time", { ...manifest, created: "2026-11-23T02:31:07+01:00" }, "created:"],
   ["a day that does not exist", { ...manifest, created: "2026-11-33T02:31:07Z" }, "created:"],
+  [
+    "a canary that would be a query",
+    { ...manifest, canaries: [{ path: "/api/v1/namespaces?watch=1", uid: "x" }] },
+    "canaries.0.path: must be a path of the API",
+  ],
   ["no recipients", { ...manifest, recipients: [] }, "recipients: must name at least one"],
   [
     "an unknown kind",

@@ -1,38 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { checkHealth } from "../../../src/k3s/health.ts";
 import { awaitFreshSecond, endReset, runReset } from "../../../src/k3s/reset.ts";
 import { requireNoServer } from "../../../src/k3s/service.ts";
 import { processWith } from "../../../src/sys/processes.ts";
 import { withFolder } from "../../helpers/folder.ts";
 import { failureOf } from "../../helpers/errors.ts";
 import { testHost } from "../../helpers/host.ts";
-import { testSettings } from "../../helpers/settings.ts";
-import type { HealthCheck } from "../../../src/k3s/health.ts";
-import type { Host } from "../../../src/sys/host.ts";
-import type { Settings } from "../../../src/k3s/settings.ts";
-
-/** A folder with programs of these texts, and a host that finds nothing but them and the system's. */
-async function withPrograms<T>(
-  programs: Readonly<Record<string, string>>,
-  action: (at: { readonly folder: string; readonly host: Host }) => Promise<T>,
-): Promise<T> {
-  return withFolder((folder) => {
-    mkdirSync(`${folder}/bin`);
-    for (const [name, text] of Object.entries(programs)) {
-      writeFileSync(`${folder}/bin/${name}`, `#!/bin/bash\n${text}\n`, { mode: 0o755 });
-    }
-    return action({
-      folder,
-      host: testHost({ path: `${folder}/bin:${process.env["PATH"] ?? ""}` }),
-    });
-  });
-}
-
-function settingsIn(folder: string): Settings {
-  return { ...testSettings({}), k3s: `${folder}/bin/k3s`, dataDir: `${folder}/data` };
-}
+import { settingsIn, withPrograms } from "../../helpers/programs.ts";
 
 /** Runs the reset with a `k3s` of this text. */
 function reset(text: string): Promise<unknown> {
@@ -193,62 +168,5 @@ describe("requireNoServer()", () => {
       child.kill("SIGKILL");
       await ended;
     }
-  });
-});
-
-describe("checkHealth()", () => {
-  const BACKUP = new Date("2026-11-23T02:00:00Z");
-  const RIGHT = new Date("2026-11-23T12:00:00Z");
-  const WRONG = new Date("2000-01-01T00:00:00Z");
-
-  /** A server that is ready, with leases renewed at these times, one after the other. */
-  async function heartbeat(since: Date, renewals: readonly string[]): Promise<HealthCheck> {
-    const list = (items: string): string =>
-      `{"metadata":{"resourceVersion":"9"},"items":[${items}]}`;
-    const leases = renewals.map((time) =>
-      list(`{"metadata":{"name":"s1"},"spec":{"renewTime":"${time}"}}`),
-    );
-    const k3s = `here=$(dirname "$0")
-case "$*" in
-  *readyz*) echo ok;;
-  *kube-node-lease*) n=$(cat $here/count 2>/dev/null || echo 0); echo $((n + 1)) > $here/count
-    answers=(${leases.map((text) => `'${text}'`).join(" ")}); [ $n -ge \${#answers[@]} ] && n=$((\${#answers[@]} - 1)); echo "\${answers[$n]}";;
-  *) echo '${list("")}';;
-esac`;
-    const systemctl = 'case "$1" in is-active) echo active;; *) echo 0;; esac';
-    return withPrograms({ k3s, systemctl }, async ({ folder, host }) => {
-      let time = 0;
-      const fast = { ...host, monotonic: () => (time += 20_000) };
-      const report = await checkHealth(fast, {
-        settings: settingsIn(folder),
-        since,
-        taken: BACKUP,
-        datastore: "etcd",
-        revision: 5,
-        nodeName: "s1",
-        serverCa: "",
-        releases: [],
-      });
-      return (
-        report.checks.find(({ id }) => id === "heartbeat") ?? { id: "", passed: false, detail: "" }
-      );
-    });
-  }
-
-  test("takes a heartbeat that is newer than the restore", async () => {
-    const check = await heartbeat(RIGHT, ["2026-11-23T01:59:50Z", "2026-11-23T12:00:09.5Z"]);
-    expect(check).toEqual({ id: "heartbeat", passed: true, detail: "node s1 alive" });
-  });
-
-  test("does not take the one that came out of the snapshot", async () => {
-    const check = await heartbeat(RIGHT, ["2026-11-23T01:59:50Z"]);
-    expect(check.passed).toBe(false);
-    expect(check.detail).toContain("no node has sent a heartbeat since the restore began");
-  });
-
-  test("with a clock that stands before the backup it wants to see a heartbeat change", async () => {
-    expect((await heartbeat(WRONG, ["2026-11-23T01:59:50Z"])).passed).toBe(false);
-    const check = await heartbeat(WRONG, ["2026-11-23T01:59:50Z", "2000-01-01T00:00:09Z"]);
-    expect(check.passed).toBe(true);
   });
 });

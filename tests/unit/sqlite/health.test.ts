@@ -26,7 +26,9 @@ async function datastoreCheck(
       revision: 1,
       nodeName: "s1",
       serverCa: "",
+      canaries: [],
       releases: [],
+      isArchived: () => Promise.resolve(true),
     });
     const check = report.checks.find(({ id }) => id === "datastore");
     return `${check?.passed === true ? "passed" : "failed"}: ${check?.detail ?? ""}`;
