@@ -1,6 +1,6 @@
 /** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
-import { OperatorError } from "../errors.ts";
-import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
+import { dirname } from "node:path";
+import { TOKEN_ENTRY } from "../assets/token.ts";
 import { checkHealth } from "../k3s/health.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
 import { endReset, runReset } from "../k3s/reset.ts";
@@ -11,14 +11,16 @@ import {
   startService,
   stopService,
 } from "../k3s/service.ts";
-import { readSettings } from "../k3s/settings.ts";
+import { nodeNameOf, readSettings } from "../k3s/settings.ts";
+import { writeFileAtomic } from "../sys/atomic.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
+import { leftBehind } from "./left-behind.ts";
 import { keptFolders } from "./restore-plan.ts";
+import { checkMending, notWell } from "./restore-trouble.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
-import { namesAgentToken } from "./runbook-datastore.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { HealthReport } from "../k3s/health.ts";
 import type { Manifest } from "../archive/manifest.ts";
@@ -34,6 +36,8 @@ export interface StepInput extends HostInput {
   readonly manifest: Manifest;
   /** PEM of the server CA in the bootstrap data: the restored one must be the same. */
   readonly serverCa: string;
+  /** Password of the agents in the bootstrap data; undefined when they use the server's. Secret. */
+  readonly agentToken: string | undefined;
 }
 
 export interface Step<Input = StepInput> {
@@ -93,6 +97,7 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     if (file.kept !== null && (await linkStatOf(file.kept)) === undefined) {
       await copyDurably(file.target, file.kept);
     }
+    if (file.folder !== undefined) await makeFolders(dirname(file.target), file.folder);
     await placeFile(stagedPath(plan, file.entry), file.target, file);
   }
   await reloadUnits(context.host);
@@ -102,7 +107,7 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     : `${plan.files.length} files put back`;
 }
 
-async function reset({ context, plan, manifest }: StepInput): Promise<string> {
+async function reset({ context, plan, manifest, agentToken }: StepInput): Promise<string> {
   await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
@@ -114,16 +119,25 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
   });
   if (manifest.datastore.kind === "sqlite") return await placeDatabase(plan, manifest);
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   await runReset(context.host, settings, {
     snapshot: stagedPath(plan, manifest.datastore.entry),
     tokenFile: stagedPath(plan, TOKEN_ENTRY),
     pidFile: resetPidFile(plan),
-    ...(hasAgentToken && !namesAgentToken(settings)
-      ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
-      : {}),
+    agentTokenFile: await agentTokenFile(plan, agentToken),
   });
   return `database restored at revision ${manifest.datastore.revision}`;
+}
+
+/**
+ * The agents' token as the bootstrap data has it, whatever the configuration says: a reset
+ * writes `cred/passwd`, and when that is not the database's own the next start takes it for
+ * newer and ends (k3s-observed.md 15).
+ */
+async function agentTokenFile(plan: RestorePlan, agentToken: string | undefined): Promise<string> {
+  if (agentToken === undefined) return stagedPath(plan, TOKEN_ENTRY);
+  const path = stagedPath(plan, "fitted-agent-token");
+  await writeFileAtomic(path, `${agentToken}\n`);
+  return path;
 }
 
 /** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */
@@ -160,29 +174,28 @@ async function start({ context }: HostInput): Promise<string> {
 async function check(input: StepInput): Promise<string> {
   const { context, plan, manifest } = input;
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const report: HealthReport = await checkHealth(context.host, {
-    settings,
-    since: new Date(plan.started),
-    taken: new Date(manifest.created),
-    datastore: manifest.datastore.kind,
-    revision: manifest.datastore.revision,
-    nodeName: manifest.host.nodeName,
-    serverCa: input.serverCa,
-    releases: manifest.helm,
-  });
+  const nodeName = nodeNameOf(settings, context.host);
+  const since = new Date(plan.started);
+  const report: HealthReport = await checkMending(input, () =>
+    checkHealth(context.host, {
+      settings,
+      since,
+      taken: new Date(manifest.created),
+      datastore: manifest.datastore.kind,
+      revision: manifest.datastore.revision,
+      nodeName: manifest.host.nodeName,
+      serverCa: input.serverCa,
+      releases: manifest.helm,
+    }),
+  );
   for (const { code, message, hint } of report.warnings) {
     context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
   }
-  const failed = report.checks.filter(({ passed }) => !passed);
-  if (failed.length > 0) {
-    throw new OperatorError(
-      "error",
-      "HEALTH",
-      `the restored cluster is not well: ${failed.map(({ detail }) => detail).join("; ")}`,
-      {
-        hint: "look at: journalctl -u k3s",
-      },
-    );
+  if (report.checks.some(({ passed }) => !passed)) {
+    throw await notWell(context, report, { settings, nodeName });
+  }
+  for (const warning of await leftBehind(context, { settings, since, nodeName })) {
+    context.talk({ type: "warning", ...warning });
   }
   return report.checks.map(({ detail }) => detail).join(", ");
 }

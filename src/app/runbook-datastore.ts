@@ -81,19 +81,11 @@ function reset(
   const environment = Object.entries(resetEnvironment(settings)).map(
     ([name, value]) => `${name}=${shellWord(value)} `,
   );
+  const hasAgentToken = entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   const words = resetCommand(settings, {
     snapshot: `${work}/${ETCD_ENTRY}`,
     tokenFile: `${work}/${TOKEN_ENTRY}`,
-    ...(entries.some(({ path }) => path === AGENT_TOKEN_ENTRY) && !namesAgentToken(settings)
-      ? { agentTokenFile: `${work}/${AGENT_TOKEN_ENTRY}` }
-      : {}),
+    agentTokenFile: `${work}/${hasAgentToken ? AGENT_TOKEN_ENTRY : TOKEN_ENTRY}`,
   });
   return `${environment.join("")}${shellWords(words)}`;
-}
-
-/** Whether configuration or unit give the agent token themselves. */
-export function namesAgentToken(settings: Settings): boolean {
-  return (
-    settings.one("agent-token") !== undefined || settings.one("agent-token-file") !== undefined
-  );
 }
