@@ -43,7 +43,7 @@ export function agentTokenFileOf(settings: Settings): string {
 export function pinsFor(
   settings: Settings,
   from: {
-    readonly manifest: Manifest;
+    readonly manifest: Pick<Manifest, "host">;
     readonly bootstrap: BootstrapData | undefined;
     readonly hostname: string;
     /** Register under this host's own name instead. */
@@ -73,7 +73,7 @@ export function pinsFor(
 /** K3s adds an id of the host to the name with `with-node-id`: then a pinned name would not be the old one. */
 export function nameWouldChange(
   settings: Settings,
-  { manifest, hostname }: { readonly manifest: Manifest; readonly hostname: string },
+  { manifest, hostname }: { readonly manifest: Pick<Manifest, "host">; readonly hostname: string },
 ): boolean {
   if (settings.one("node-name") !== undefined || settings.one("with-node-id") === "true") {
     return false;

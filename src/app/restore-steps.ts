@@ -192,7 +192,7 @@ async function check(input: StepInput): Promise<string> {
     context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
   }
   if (report.checks.some(({ passed }) => !passed)) {
-    throw await notWell(context, report, { settings, nodeName });
+    throw await notWell(context, report, { settings, nodeName, keep: plan.keep });
   }
   for (const warning of await leftBehind(context, { settings, since, nodeName })) {
     context.talk({ type: "warning", ...warning });

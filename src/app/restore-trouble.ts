@@ -62,10 +62,17 @@ async function moveNewer(
   return true;
 }
 
+interface NodeOf {
+  readonly settings: Settings;
+  readonly nodeName: string;
+  /** The restored cluster stays although its check failed. */
+  readonly keep: boolean;
+}
+
 /** What a failed check of the restored cluster means, when K3s's log says it: a hint with the exact commands. */
-export async function troubleHint(
+async function troubleHint(
   context: Context,
-  from: { readonly settings: Settings; readonly nodeName: string },
+  from: NodeOf,
 ): Promise<{ readonly reason: string; readonly hint: string } | undefined> {
   const lines = await lastServiceLines(context.host, LINES);
   const node = rejectedNode(lines, from.nodeName);
@@ -73,7 +80,9 @@ export async function troubleHint(
   const forget = forgetNodePassword(from.settings.k3s, node);
   return {
     reason: `the cluster knows node ${node} under another password than /etc/rancher/node/password here`,
-    hint: `restore with --keep, then: ${forget}; when the node is Ready: railiance-cluster restore --resume`,
+    hint: from.keep
+      ? `${forget}; then wait until the node is Ready`
+      : `once more with --keep, then: ${forget}; when the node is Ready: railiance-cluster restore --resume`,
   };
 }
 
@@ -81,7 +90,7 @@ export async function troubleHint(
 export async function notWell(
   context: Context,
   report: Checked,
-  from: { readonly settings: Settings; readonly nodeName: string },
+  from: NodeOf,
 ): Promise<OperatorError> {
   const failed = report.checks.filter(({ passed }) => !passed).map(({ detail }) => detail);
   const trouble = await troubleHint(context, from);

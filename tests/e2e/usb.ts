@@ -1,7 +1,8 @@
 /** What is left of a server that has burnt: its archive and the key, on a USB stick. */
 import { expect } from "bun:test";
 import { KEY_FILE, PROGRAM } from "./workload.ts";
-import { DATA, authorityOf, hostWithBackup, objectsOf } from "./restore-host.ts";
+import { startBareServer } from "../lab/server.ts";
+import { DATA, authorityOf, hostWithBackup, makeBackup, objectsOf } from "./restore-host.ts";
 import type { BareServer, BareServerOptions } from "../lab/server.ts";
 import type { Backup } from "./restore-host.ts";
 
@@ -15,20 +16,34 @@ export interface Saved extends Backup {
 }
 
 /** Starts a server, runs `change` on it, and keeps what a backup made after that holds. */
-export async function savedFrom(
-  options: BareServerOptions,
-  change = "",
-  flags = "",
-): Promise<Saved> {
+export async function savedFrom(options: BareServerOptions, change = ""): Promise<Saved> {
   const { server, backup } = await hostWithBackup(options);
   await using _server = server;
-  let last = backup;
-  if (change !== "") {
-    await server.must(change, { timeout: 90_000 });
-    await server.must("rm -r /opt/backup");
-    const archive = (await server.must(`${PROGRAM} backup -q ${flags}`)).trim();
-    last = { ...backup, archive, objects: await objectsOf(server) };
-  }
+  if (change === "") return await taken(server, backup);
+  await server.must(change, { timeout: 90_000 });
+  await server.must("rm -r /opt/backup");
+  const archive = (await server.must(`${PROGRAM} backup -q`)).trim();
+  return await taken(server, { ...backup, archive, objects: await objectsOf(server) });
+}
+
+/** Of a new cluster whose K3s gets flags that no file of the host keeps: `/run` is gone with the machine. */
+export async function savedWithFlags(
+  options: BareServerOptions,
+  flags: string,
+  dataDir = DATA,
+): Promise<Saved> {
+  await using server = await startBareServer({ helm: false, ...options, cluster: false });
+  server.write(
+    "/run/systemd/system/k3s.service.d/flags.conf",
+    `[Service]\nExecStart=\nExecStart=/usr/local/bin/k3s server ${flags}\n`,
+    0o644,
+  );
+  await server.must("systemctl daemon-reload");
+  await server.startCluster();
+  return await taken(server, await makeBackup(server, dataDir));
+}
+
+async function taken(server: BareServer, last: Backup): Promise<Saved> {
   return {
     ...last,
     name: last.archive.slice(last.archive.lastIndexOf("/") + 1),
@@ -50,9 +65,9 @@ export async function wipeHost(host: BareServer, dataDir = DATA): Promise<void> 
 }
 
 /** The cluster of the archive runs here, with its keys, objects and node password; also after another start. */
-export async function expectBack(host: BareServer, saved: Saved): Promise<void> {
+export async function expectBack(host: BareServer, saved: Saved, dataDir = DATA): Promise<void> {
   expect(await objectsOf(host)).toBe(saved.objects);
-  expect(await authorityOf(host)).toBe(saved.authority);
+  expect(await authorityOf(host, dataDir)).toBe(saved.authority);
   expect(host.read("/etc/rancher/node/password")).toBe(saved.nodePassword);
   await host.must("systemctl restart k3s", { timeout: 60_000 });
   expect(await objectsOf(host)).toBe(saved.objects);
