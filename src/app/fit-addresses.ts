@@ -1,8 +1,8 @@
 /** What in the configuration of an archive names the old host and will not fit this one. */
 import { isIPv4, isIPv6 } from "../sys/network.ts";
-import { exchanged, mentions, sameAddress } from "../k3s/addresses.ts";
+import { mentions, sameAddress } from "../k3s/addresses.ts";
 import { addressSettings } from "../k3s/address-settings.ts";
-import type { AddressEdit, AddressSetting, SettingsFileKind } from "../k3s/address-settings.ts";
+import type { AddressSetting, SettingsFileKind } from "../k3s/address-settings.ts";
 
 /** A file K3s will read, with the text it will have. */
 export interface SettingsFile {
@@ -149,11 +149,6 @@ function replacementFor(lost: string, { old, now }: Hosts): string | undefined {
   const candidates = now.reachable.filter((address) => family(address));
   const fresh = candidates.find((one) => !old.addresses.some((other) => sameAddress(one, other)));
   return fresh ?? candidates[0];
-}
-
-/** A setting with one edit made, for showing it. */
-export function editedValue(finding: Finding, edit: AddressEdit): string {
-  return exchanged(finding.value, edit);
 }
 
 /** Lines of other files that name a lost address: nobody edits them, but someone has to look. */

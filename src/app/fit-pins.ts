@@ -29,6 +29,7 @@ export interface Pins {
 const DROP_IN = "90-railiance-restore.yaml";
 
 const HEADER = `# Put here by railiance-cluster restore: what the restored server needs and its configuration did not say.
+# The next restore writes it anew: settings of your own belong into another file.
 `;
 
 export function dropInOf(settings: Settings): string {
@@ -111,5 +112,5 @@ export function dropInText(before: string | undefined, pins: readonly Pin[]): st
   const values: Record<string, unknown> =
     typeof known === "object" && known !== null && !Array.isArray(known) ? { ...known } : {};
   for (const { key, value } of pins) values[key] = value === "true" ? true : value;
-  return HEADER + stringify(values);
+  return Object.keys(values).length === 0 ? HEADER : HEADER + stringify(values);
 }

@@ -5,15 +5,17 @@ import { count } from "../words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Warning } from "./context.ts";
 import type { Finding } from "./fit-addresses.ts";
-import type { FitOptions, HostFit } from "./host-fit.ts";
+import type { HostFit } from "./host-fit.ts";
 
 const WIDTH = 15;
 
 /** Lines of the plan, each with a label of 15 columns; none when host and archive agree. */
-export function fitLines(fit: HostFit, manifest: Manifest, options: FitOptions): string[] {
+export function fitLines(fit: HostFit, manifest: Manifest): string[] {
   return [
     ...fit.misfits.flatMap(misfitLines),
-    ...fit.edited.map((one) => labelled("edited", editedText(one, options))),
+    ...fit.edited.map(({ file, key, was, is }) =>
+      labelled("edited", `${file}: ${key}: ${is} instead of ${was}`),
+    ),
     ...fit.mentions.map(({ file, line, address }) =>
       labelled("also named", `${address} in ${file} line ${line}: not edited, look at it`),
     ),
@@ -41,11 +43,6 @@ function editText(one: Finding): string {
   return one.restored
     ? `--edit-address ${one.from}=${to} makes it ${one.key}: ${value}`
     : `this host's own file, by hand: ${one.key}: ${value}`;
-}
-
-function editedText(one: Finding, { edits }: FitOptions): string {
-  const value = edits.reduce(exchanged, one.value);
-  return `${one.file}: ${one.key}: ${value} instead of ${one.value}`;
 }
 
 /** What lies on other machines nobody can edit from here. */

@@ -1,22 +1,28 @@
 /** Making an archive's files fit the host they are put on, before any of them is: shown in the plan, kept in the journal. */
-import { RESTORED_KINDS } from "./runbook.ts";
 import { OperatorError } from "../errors.ts";
-import { editAddresses } from "../k3s/address-settings.ts";
-import { mentions } from "../k3s/addresses.ts";
-import { HOST_FILES, overlaid } from "../k3s/file-view.ts";
-import { GUARD_FILE } from "../k3s/guard.ts";
+import { exchanged } from "../k3s/addresses.ts";
+import { addressSettings } from "../k3s/address-settings.ts";
+import { overlaid } from "../k3s/file-view.ts";
 import { readSettings } from "../k3s/settings.ts";
-import { readTextIfPresent } from "../sys/files.ts";
 import { findProgram } from "../sys/find-program.ts";
-import { sha256Hex } from "../sys/hash.ts";
 import { hostAddresses, hostInterfaces, reachableAddresses } from "../sys/network.ts";
 import { findMisfits, lostAddresses, otherMentions } from "./fit-addresses.ts";
-import { agentTokenFileOf, dropInOf, dropInText, nameWouldChange, pinsFor } from "./fit-pins.ts";
-import type { Entry } from "../archive/manifest.ts";
-import type { AddressEdit, SettingsFileKind } from "../k3s/address-settings.ts";
+import {
+  addedFiles,
+  editedFiles,
+  fittedFrom,
+  settingsFiles,
+  stagedTexts,
+  startingView,
+  textsOf,
+} from "./fit-files.ts";
+import { dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
+import type { AddressEdit } from "../k3s/address-settings.ts";
+import type { FileView } from "../k3s/file-view.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
-import type { Finding, SettingsFile, ThisHost } from "./fit-addresses.ts";
+import type { Finding, HostFacts, SettingsFile, ThisHost } from "./fit-addresses.ts";
+import type { FittedFile } from "./fit-files.ts";
 import type { Pin, Pins } from "./fit-pins.ts";
 import type { Proof } from "./proof.ts";
 
@@ -27,23 +33,17 @@ export interface FitOptions {
   readonly newNode: boolean;
 }
 
-/** A file that is put in place of the archive's own, or beside it. */
-export interface FittedFile {
-  /** Where it is staged, below the laid-out archive. */
-  readonly entry: string;
-  readonly target: string;
-  readonly sha256: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Mode of its folder when that is made for it. */
-  readonly folder?: number;
+export interface EditedSetting {
+  readonly file: string;
+  readonly key: string;
+  readonly was: string;
+  readonly is: string;
 }
 
 export interface HostFit {
   readonly files: readonly FittedFile[];
   /** Edits that were made. */
-  readonly edited: readonly Finding[];
+  readonly edited: readonly EditedSetting[];
   /** What still does not fit. */
   readonly misfits: readonly Finding[];
   readonly mentions: ReturnType<typeof otherMentions>;
@@ -62,11 +62,6 @@ export interface FitStage {
   write(entry: string, content: string): Promise<string>;
 }
 
-interface Staged {
-  readonly entry: Entry;
-  readonly text: string;
-}
-
 /**
  * Compares what K3s will read here, once the archive's files are in place, with
  * this host and with the cluster in the datastore; stages edited and added files.
@@ -81,13 +76,13 @@ export async function fitToHost(
   const { manifest, snapshot } = stage.proof;
   const staged = await stagedTexts(stage.proof);
   const archived = new Map([...staged].map(([path, { text }]) => [path, text]));
-  const before = overlaid(HOST_FILES, archived);
+  const before = await startingView(archived);
   const settings = await readSettings({ dataDir: undefined, view: before });
   await requireUnit(context, settings);
   const now = thisHost(context);
   const hosts = { old: manifest.host, now };
   const files = await settingsFiles(settings, { texts: archived, view: before });
-  const edits = edit(files, options.edits);
+  const edits = editedFiles(files, options.edits);
   const edited = new Map(edits.map(({ path, text }) => [path, text]));
   const after = overlaid(before, edited);
   const renamed = await readSettings({ dataDir: undefined, view: after });
@@ -99,20 +94,17 @@ export async function fitToHost(
   });
   const fitted = [
     ...edits.map((file) => fittedFrom(file, staged)),
-    ...(await added(after, renamed, pins)),
+    ...(await addedFiles(after, renamed, pins)),
   ];
   await requireEffect(renamed, pins, overlaid(after, textsOf(fitted)));
   for (const { entry, text } of fitted) await stage.write(entry, text);
-  const lost = lostAddresses(manifest.host, now);
+  const { misfits, lost } = compared(files, edited, hosts);
   const known = new Set(files.map(({ path }) => path));
   const others = [...archived].filter(([path]) => !known.has(path));
   return {
     files: fitted.map(({ text: _text, ...file }) => file),
-    edited: findMisfits(files, hosts).filter((one) => isEdited(one, edits, options.edits)),
-    misfits: findMisfits(
-      files.map((file) => ({ ...file, text: edited.get(file.path) ?? file.text })),
-      hosts,
-    ),
+    edited: files.flatMap((file) => changesIn(file, edited.get(file.path), options.edits)),
+    misfits,
     mentions: otherMentions(
       others.map(([path, text]) => ({ path, text })),
       lost,
@@ -125,12 +117,25 @@ export async function fitToHost(
   };
 }
 
-function isEdited(
-  { file, value }: Finding,
-  edits: readonly { readonly path: string }[],
-  asked: readonly AddressEdit[],
-): boolean {
-  return edits.some(({ path }) => path === file) && asked.some(({ from }) => mentions(value, from));
+function compared(
+  files: readonly SettingsFile[],
+  edited: ReadonlyMap<string, string>,
+  hosts: { readonly old: HostFacts; readonly now: ThisHost },
+): Pick<HostFit, "misfits" | "lost"> {
+  const after = files.map((file) => ({ ...file, text: edited.get(file.path) ?? file.text }));
+  return { misfits: findMisfits(after, hosts), lost: lostAddresses(hosts.old, hosts.now) };
+}
+
+/** The settings that the edits changed; `after` is undefined for a file they did not touch. */
+function changesIn(
+  { path, kind, text }: SettingsFile,
+  after: string | undefined,
+  edits: readonly AddressEdit[],
+): EditedSetting[] {
+  if (after === undefined) return [];
+  return addressSettings(text, kind)
+    .map(({ key, value }) => ({ file: path, key, was: value, is: edits.reduce(exchanged, value) }))
+    .filter(({ was, is }) => was !== is);
 }
 
 function thisHost(context: Context): ThisHost {
@@ -152,102 +157,8 @@ function nodeOf(
   return { name: isNew ? hostname.toLowerCase() : manifest.host.nodeName, isNew };
 }
 
-/** Larger ones are no configuration that names a host. */
-const LARGEST = 1024 * 1024;
-
-/** The text files that go back to their place, by that place. */
-async function stagedTexts(proof: Proof): Promise<Map<string, Staged>> {
-  const found = new Map<string, Staged>();
-  for (const { entry, path } of proof.files) {
-    const { source, kind } = entry;
-    if (source === undefined || source === GUARD_FILE || entry.size > LARGEST) continue;
-    if (!RESTORED_KINDS.includes(kind) || kind === "node-password") continue;
-    const text = await readTextIfPresent(path);
-    if (text !== undefined) found.set(source, { entry, text });
-  }
-  return found;
-}
-
-async function settingsFiles(
-  settings: Settings,
-  from: { readonly texts: ReadonlyMap<string, string>; readonly view: typeof HOST_FILES },
-): Promise<SettingsFile[]> {
-  const { unit, config } = settings;
-  const kinds: [SettingsFileKind, readonly string[]][] = [
-    ["config", config.files],
-    ["unit", unit?.files ?? []],
-    ["environment", unit?.environmentFiles ?? []],
-  ];
-  const files: SettingsFile[] = [];
-  for (const [kind, paths] of kinds) {
-    for (const path of paths) {
-      const text = await from.view.text(path);
-      if (text !== undefined) files.push({ path, kind, text, restored: from.texts.has(path) });
-    }
-  }
-  return files;
-}
-
-/** The files that edits change, with their new texts. */
-function edit(files: readonly SettingsFile[], edits: readonly AddressEdit[]): SettingsFile[] {
-  const changed = files.flatMap((file) => {
-    const text = editAddresses(file.text, file.kind, edits);
-    return file.restored && text !== file.text ? [{ ...file, text }] : [];
-  });
-  for (const one of edits) {
-    const hits = files.some(
-      (file) => file.restored && editAddresses(file.text, file.kind, [one]) !== file.text,
-    );
-    if (hits) continue;
-    throw new OperatorError(
-      "usage",
-      "EDIT_NOTHING",
-      `--edit-address ${one.from}=${one.to} changes nothing: no setting of the archive that names addresses has ${one.from}`,
-      {
-        hint: "what does not fit this host, and the edit for it: railiance-cluster restore --plan",
-      },
-    );
-  }
-  return changed;
-}
-
-type StagedFit = FittedFile & { readonly text: string };
-
-function fittedFrom(file: SettingsFile, staged: ReadonlyMap<string, Staged>): StagedFit {
-  const entry = staged.get(file.path)?.entry;
-  return fitted(file.path, {
-    text: file.text,
-    mode: (entry?.mode ?? 0o600) & 0o777,
-    uid: entry?.uid ?? 0,
-    gid: entry?.gid ?? 0,
-  });
-}
-
-/** The drop-in with what has to be pinned, and the agents' token in a folder closed to others. */
-async function added(
-  view: typeof HOST_FILES,
-  settings: Settings,
-  { list, agentToken }: Pins,
-): Promise<StagedFit[]> {
-  if (list.length === 0) return [];
-  const secret = { mode: 0o600, uid: 0, gid: 0 };
-  const dropIn = dropInOf(settings);
-  const files = [fitted(dropIn, { ...secret, text: dropInText(await view.text(dropIn), list) })];
-  if (agentToken === undefined) return files;
-  const file = fitted(agentTokenFileOf(settings), { ...secret, text: `${agentToken}\n` });
-  return [{ ...file, folder: 0o700 }, ...files];
-}
-
-function fitted(target: string, file: Pick<StagedFit, "text" | "mode" | "uid" | "gid">): StagedFit {
-  return { ...file, target, entry: `fitted${target}`, sha256: sha256Hex(file.text) };
-}
-
-function textsOf(files: readonly StagedFit[]): Map<string, string> {
-  return new Map(files.map(({ target, text }) => [target, text]));
-}
-
 /** A flag in the unit, or a later drop-in, wins over ours: better said now than found out by K3s. */
-async function requireEffect(before: Settings, pins: Pins, view: typeof HOST_FILES): Promise<void> {
+async function requireEffect(before: Settings, pins: Pins, view: FileView): Promise<void> {
   const settings = await readSettings({ dataDir: undefined, view });
   for (const { key, value, why } of pins.list) {
     const found = key === "data-dir" ? settings.dataDir : settings.one(key);

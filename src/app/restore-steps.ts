@@ -12,13 +12,13 @@ import {
   stopService,
 } from "../k3s/service.ts";
 import { nodeNameOf, readSettings } from "../k3s/settings.ts";
-import { writeFileAtomic } from "../sys/atomic.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { leftBehind } from "./left-behind.ts";
 import { keptFolders } from "./restore-plan.ts";
+import { agentTokenFor } from "./restore-agent-token.ts";
 import { checkMending, notWell } from "./restore-trouble.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
@@ -123,21 +123,12 @@ async function reset({ context, plan, manifest, agentToken }: StepInput): Promis
     snapshot: stagedPath(plan, manifest.datastore.entry),
     tokenFile: stagedPath(plan, TOKEN_ENTRY),
     pidFile: resetPidFile(plan),
-    agentTokenFile: await agentTokenFile(plan, agentToken),
+    ...(await agentTokenFor(settings, {
+      staged: (entry) => stagedPath(plan, entry),
+      agentToken,
+    })),
   });
   return `database restored at revision ${manifest.datastore.revision}`;
-}
-
-/**
- * The agents' token as the bootstrap data has it, whatever the configuration says: a reset
- * writes `cred/passwd`, and when that is not the database's own the next start takes it for
- * newer and ends (k3s-observed.md 15).
- */
-async function agentTokenFile(plan: RestorePlan, agentToken: string | undefined): Promise<string> {
-  if (agentToken === undefined) return stagedPath(plan, TOKEN_ENTRY);
-  const path = stagedPath(plan, "fitted-agent-token");
-  await writeFileAtomic(path, `${agentToken}\n`);
-  return path;
 }
 
 /** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */

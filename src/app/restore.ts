@@ -88,7 +88,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const loss = await lossSince(context, { proof: stage.proof, settings });
   const sentences = [
     ...describePlan(plan, manifest, context.host.now()),
-    ...fitLines(fit, manifest, options),
+    ...fitLines(fit, manifest),
     ...lossLines(loss),
   ];
   for (const text of sentences) context.talk({ type: "note", text });

@@ -2,6 +2,7 @@
 import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
 import { DATABASE_ENTRY, ETCD_ENTRY } from "../assets/snapshot.ts";
 import { resetCommand, resetEnvironment } from "../k3s/reset.ts";
+import { namesAgentToken } from "./fit-pins.ts";
 import { shellWord, shellWords } from "./shell-quote.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -85,7 +86,9 @@ function reset(
   const words = resetCommand(settings, {
     snapshot: `${work}/${ETCD_ENTRY}`,
     tokenFile: `${work}/${TOKEN_ENTRY}`,
-    agentTokenFile: `${work}/${hasAgentToken ? AGENT_TOKEN_ENTRY : TOKEN_ENTRY}`,
+    ...(hasAgentToken || namesAgentToken(settings)
+      ? { agentTokenFile: `${work}/${hasAgentToken ? AGENT_TOKEN_ENTRY : TOKEN_ENTRY}` }
+      : {}),
   });
   return `${environment.join("")}${shellWords(words)}`;
 }

@@ -55,7 +55,7 @@ export function fitFields(fit: HostFit | undefined): Record<string, unknown> {
   return {
     node_name: fit.node.name,
     misfits: fit.misfits.map(shown),
-    edited: fit.edited.map(({ file, key, value }) => ({ file, key, was: value })),
+    edited: fit.edited,
     added: fit.pins.map(({ key, value }) => ({ file: fit.dropIn, key, value })),
   };
 }

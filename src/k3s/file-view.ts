@@ -11,6 +11,15 @@ export interface FileView {
 /** This host as it is. */
 export const HOST_FILES: FileView = { text: readTextIfPresent, names: namesIn };
 
+/** The same files without one of them. */
+export function without(view: FileView, hidden: string): FileView {
+  return {
+    text: (path) => (path === hidden ? Promise.resolve(undefined) : view.text(path)),
+    names: async (folder) =>
+      (await view.names(folder)).filter((name) => `${folder}/${name}` !== hidden),
+  };
+}
+
 /** The same files with some laid over them: absolute path to text. */
 export function overlaid(below: FileView, above: ReadonlyMap<string, string>): FileView {
   return {

@@ -31,8 +31,8 @@ export interface ResetFiles {
   readonly snapshot: string;
   /** Our own copy of the server token: `server/token` alone is overwritten on a new host (k3s-observed.md 3). */
   readonly tokenFile: string;
-  /** Our own copy of the agents' token; the server's when they have none of their own. */
-  readonly agentTokenFile: string;
+  /** Our own copy of the agents' token, when they have one of their own or the configuration says so. */
+  readonly agentTokenFile?: string;
 }
 
 /** The argument list of the reset, without secrets; also printed in the runbook. */
@@ -44,7 +44,8 @@ export function resetCommand(settings: Settings, files: ResetFiles): string[] {
     "--cluster-reset",
     `--cluster-reset-restore-path=${files.snapshot}`,
     `--token-file=${files.tokenFile}`,
-    `--agent-token-file=${files.agentTokenFile}`, // that of the configuration may be another (k3s-observed.md 15)
+    // It beats the one in the configuration, which may be newer than the snapshot (k3s-observed.md 15).
+    ...(files.agentTokenFile === undefined ? [] : [`--agent-token-file=${files.agentTokenFile}`]),
     "--server=", // overrides configuration, drop-ins and K3S_URL (k3s-observed.md 10)
     "--etcd-s3=false", // or the path would be an S3 object's name (k3s.md 2.1)
     `--data-dir=${settings.dataDir}`,

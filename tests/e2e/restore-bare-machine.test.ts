@@ -22,7 +22,7 @@ describe.skipIf(skipWithoutLab())("a restore on a machine with K3s's program alo
     await host.run(
       `systemctl disable k3s; rm -rf ${ELSEWHERE} /etc/systemd/system/k3s.service*; systemctl daemon-reload`,
     );
-  });
+  }, 60_000);
 
   async function emptied(): Promise<void> {
     await host.run(

@@ -29,7 +29,7 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
   afterEach(async () => {
     expect(await leftovers(host)).toBe("");
     await wipeHost(host);
-  });
+  }, 60_000);
 
   test("with K3s and its unit only, and without network, it gets everything back", async () => {
     plugIn(host, saved);

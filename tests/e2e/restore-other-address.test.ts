@@ -35,7 +35,7 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
   afterEach(async () => {
     expect(await leftovers(host)).toBe("");
     await wipeHost(host);
-  });
+  }, 60_000);
 
   test("the plan names each setting that will not fit, and the edit; without it nothing is touched", async () => {
     plugIn(host, saved);

@@ -104,7 +104,7 @@ describe("dropInText()", () => {
   test("adds to what an earlier restore pinned", () => {
     const first = dropInText(undefined, [{ key: "node-name", value: "s1", why: "" }]);
     const second = dropInText(first, [{ key: "secrets-encryption", value: "true", why: "" }]);
-    expect(second.split("\n").slice(1)).toEqual(["node-name: s1", "secrets-encryption: true", ""]);
+    expect(second.split("\n").slice(2)).toEqual(["node-name: s1", "secrets-encryption: true", ""]);
   });
 });
 

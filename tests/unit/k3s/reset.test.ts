@@ -2,11 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { resetCommand, resetEnvironment } from "../../../src/k3s/reset.ts";
 import { testSettings } from "../../helpers/settings.ts";
 
-const files = {
-  snapshot: "/stage/snap.db",
-  tokenFile: "/stage/token",
-  agentTokenFile: "/stage/agent-token",
-};
+const files = { snapshot: "/stage/snap.db", tokenFile: "/stage/token" };
 
 describe("resetCommand()", () => {
   test("puts no secret on the command line", () => {

@@ -38,8 +38,7 @@ function settingsIn(folder: string): Settings {
 function reset(text: string): Promise<unknown> {
   return withPrograms({ k3s: text }, async ({ folder, host }) => {
     const pidFile = `${folder}/reset.pid`;
-    const tokens = { tokenFile: `${folder}/token`, agentTokenFile: `${folder}/token` };
-    const files = { snapshot: `${folder}/snap.db`, ...tokens, pidFile };
+    const files = { snapshot: `${folder}/snap.db`, tokenFile: `${folder}/token`, pidFile };
     try {
       return await runReset(host, settingsIn(folder), files);
     } finally {
@@ -84,12 +83,7 @@ describe("runReset()", () => {
       },
       async ({ folder, host }) => {
         const pidFile = `${folder}/reset.pid`;
-        await runReset(host, settingsIn(folder), {
-          snapshot: "/s",
-          tokenFile: "/t",
-          agentTokenFile: "/a",
-          pidFile,
-        });
+        await runReset(host, settingsIn(folder), { snapshot: "/s", tokenFile: "/t", pidFile });
         const [written, own] = readFileSync(`${folder}/seen`, "utf8").trim().split("\n");
         expect(written).toBe(own);
       },
