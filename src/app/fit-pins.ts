@@ -71,12 +71,17 @@ export function pinsFor(
   return { list, agentToken: needsToken ? agentToken : undefined };
 }
 
+/** K3s then adds an id of the host to the name, and nothing says which the old one was. */
+export function addsNodeId(settings: Settings): boolean {
+  return settings.one("with-node-id") === "true";
+}
+
 /** K3s adds an id of the host to the name with `with-node-id`: then a pinned name would not be the old one. */
 export function nameWouldChange(
   settings: Settings,
   { manifest, hostname }: { readonly manifest: Pick<Manifest, "host">; readonly hostname: string },
 ): boolean {
-  if (settings.one("node-name") !== undefined || settings.one("with-node-id") === "true") {
+  if (settings.one("node-name") !== undefined || addsNodeId(settings)) {
     return false;
   }
   return hostname.toLowerCase() !== manifest.host.nodeName;

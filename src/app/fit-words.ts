@@ -68,6 +68,14 @@ function urlHost(address: string): string {
 }
 
 function nodeLines({ node, now, pins }: HostFit, { host }: Manifest): string[] {
+  if (node.hasId) {
+    return [
+      labelled(
+        "node name",
+        `with-node-id adds an id of this host, so it may register as a new node beside ${host.nodeName}`,
+      ),
+    ];
+  }
   if (node.isNew) {
     return [
       labelled(

@@ -16,7 +16,7 @@ import {
   startingView,
   textsOf,
 } from "./fit-files.ts";
-import { dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
+import { addsNodeId, dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
 import type { AddressEdit } from "../k3s/address-settings.ts";
 import type { FileView } from "../k3s/file-view.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -53,7 +53,12 @@ export interface HostFit {
   readonly lost: readonly string[];
   readonly now: ThisHost;
   /** The name this server will register under, and whether that is another than it had. */
-  readonly node: { readonly name: string; readonly isNew: boolean };
+  readonly node: {
+    readonly name: string;
+    readonly isNew: boolean;
+    /** K3s adds an id of the host to it (`with-node-id`). */
+    readonly hasId: boolean;
+  };
 }
 
 /** Where the archive's plaintext lies, and more can be laid beside it. */
@@ -154,7 +159,8 @@ function nodeOf(
   const { manifest, pins, hostname } = from;
   const pinned = pins.list.some(({ key }) => key === "node-name");
   const isNew = !pinned && nameWouldChange(settings, { manifest, hostname });
-  return { name: isNew ? hostname.toLowerCase() : manifest.host.nodeName, isNew };
+  const hasId = addsNodeId(settings);
+  return { hasId, isNew, name: isNew ? hostname.toLowerCase() : manifest.host.nodeName };
 }
 
 /** A flag in the unit, or a later drop-in, wins over ours: better said now than found out by K3s. */

@@ -66,11 +66,14 @@ function goneVolume(
   const { k3s } = settings;
   const [old = ""] = nodes;
   const file = `${name}.json`;
+  // Its node cannot be changed, and it is not gone while a claim holds it: so it is made anew,
+  // with the same claim, which finds it again.
   const move = [
     `copy ${path} from ${old} to the same place here`,
-    `${k3s} kubectl get pv ${name} -o json | sed 's/"${old}"/"${nodeName}"/' > ${file}`,
+    `${k3s} kubectl get pv ${name} -o json | sed -e 's/"${old}"/"${nodeName}"/' -e '/"resourceVersion":/d' > ${file}`,
+    `${k3s} kubectl delete pv ${name} --wait=false`,
     `${k3s} kubectl patch pv ${name} -p '{"metadata":{"finalizers":null}}'`,
-    `${k3s} kubectl replace --force -f ${file}`,
+    `${k3s} kubectl create -f ${file}`,
   ];
   return {
     code: "VOLUME_ELSEWHERE",

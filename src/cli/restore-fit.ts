@@ -35,7 +35,7 @@ export function fitOptionsOf(input: Input, command: Command): FitOptions {
 
 function parseEdit(text: string, command: Command): AddressEdit {
   const [, from, to] = /^([\w.:%-]+)=([\w.:%-]+)$/.exec(text) ?? [];
-  if (from === undefined || to === undefined || from === to) {
+  if (from === undefined || to === undefined) {
     throw usage(`--edit-address takes OLD=NEW, two addresses or names, not "${text}"`, command);
   }
   return { from, to };

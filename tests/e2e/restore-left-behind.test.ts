@@ -114,7 +114,7 @@ describe.skipIf(skipWithoutLab())("nodes and volumes of machines that are gone",
     expect(volume?.message).toContain(`volume pvc-1 of default/data lies in ${FOLDER} of s1`);
     const [move = ""] = (volume?.hint ?? "").split("; to give it up: ");
     const commands = move.split("; ").slice(1);
-    expect(commands.length).toBe(3);
+    expect(commands.length).toBe(4);
     await host.must(commands.join(" && "), { timeout: 60_000 });
     const affinity = "jsonpath={.spec.nodeAffinity.required..values[0]}";
     expect(await host.kubectl("get", "pv", "pvc-1", "-o", affinity)).toBe("s9");

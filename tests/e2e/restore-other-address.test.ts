@@ -64,6 +64,24 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
     expect(host.exists("/etc/rancher")).toBe(false);
   }, 120_000);
 
+  test("what cannot work is refused before anything is touched: no unit, no program, a flag that wins, an edit of nothing", async () => {
+    plugIn(host, saved);
+    host.remove("/etc/rancher");
+    const refused = async (flags: string) =>
+      (await restore(host, `--yes ${flags} ${FROM_USB}`)).stderr;
+    expect(await refused("--edit-address 10.99.0.77=10.99.0.5")).toContain(
+      "--edit-address 10.99.0.77=10.99.0.5 changes nothing",
+    );
+    const flags = "/etc/systemd/system/k3s.service.d/flags.conf";
+    const start = (words: string) => `[Service]\nExecStart=\nExecStart=${words}\n`;
+    host.write(flags, start("/opt/k3s server"));
+    expect(await refused(EDIT)).toContain("k3s.service starts /opt/k3s, and there is no such");
+    host.write(flags, start("/usr/local/bin/k3s server --data-dir=/srv/other"));
+    expect(await refused(EDIT)).toContain("needs data-dir: /var/lib/rancher/k3s");
+    host.remove(flags);
+    expect(host.exists("/etc/rancher")).toBe(false);
+  }, 60_000);
+
   test("with the edit it comes up on the new address, as the node it was; only those values were edited", async () => {
     plugIn(host, saved);
     const result = await restore(host, `--yes --json ${EDIT} ${FROM_USB}`);
