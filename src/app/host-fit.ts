@@ -1,10 +1,8 @@
 /** Making an archive's files fit the host they are put on, before any of them is: shown in the plan, kept in the journal. */
-import { OperatorError } from "../errors.ts";
 import { exchanged } from "../k3s/addresses.ts";
 import { addressSettings } from "../k3s/address-settings.ts";
 import { overlaid } from "../k3s/file-view.ts";
 import { readSettings } from "../k3s/settings.ts";
-import { findProgram } from "../sys/find-program.ts";
 import { hostAddresses, hostInterfaces, reachableAddresses } from "../sys/network.ts";
 import { findMisfits, lostAddresses, otherMentions } from "./fit-addresses.ts";
 import {
@@ -17,8 +15,8 @@ import {
   textsOf,
 } from "./fit-files.ts";
 import { addsNodeId, dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
+import { requireEffect, requireUnit } from "./fit-unit.ts";
 import type { AddressEdit } from "../k3s/address-settings.ts";
-import type { FileView } from "../k3s/file-view.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
 import type { Finding, HostFacts, SettingsFile, ThisHost } from "./fit-addresses.ts";
@@ -161,40 +159,4 @@ function nodeOf(
   const isNew = !pinned && nameWouldChange(settings, { manifest, hostname });
   const hasId = addsNodeId(settings);
   return { hasId, isNew, name: isNew ? hostname.toLowerCase() : manifest.host.nodeName };
-}
-
-/** A flag in the unit, or a later drop-in, wins over ours: better said now than found out by K3s. */
-async function requireEffect(before: Settings, pins: Pins, view: FileView): Promise<void> {
-  const settings = await readSettings({ dataDir: undefined, view });
-  for (const { key, value, why } of pins.list) {
-    const found = key === "data-dir" ? settings.dataDir : settings.one(key);
-    if (found === value) continue;
-    throw new OperatorError(
-      "precondition",
-      "SETTING_FIXED",
-      `the restored server needs ${key}: ${value} (${why}), and a flag of the unit or a later file of ${before.configPath}.d says ${found ?? "otherwise"}`,
-      { hint: "nothing was changed; take that setting out on this host, then run this again" },
-    );
-  }
-}
-
-/** K3s alone, without a unit here or in the archive, would have nothing to start it. */
-async function requireUnit(context: Context, { unit, k3s }: Settings): Promise<void> {
-  if (unit === undefined) {
-    throw new OperatorError(
-      "precondition",
-      "NO_UNIT",
-      "neither the archive nor this host has a k3s.service that could start K3s",
-      {
-        hint: "nothing was changed; make one, without starting it: INSTALL_K3S_SKIP_DOWNLOAD=true INSTALL_K3S_SKIP_START=true ./install.sh server",
-      },
-    );
-  }
-  if ((await findProgram(k3s, context.host.env["PATH"])) !== undefined) return;
-  throw new OperatorError(
-    "precondition",
-    "UNIT_PROGRAM",
-    `k3s.service starts ${k3s}, and there is no such program on this host`,
-    { hint: `nothing was changed; put K3s there: ln -s "$(command -v k3s)" ${k3s}` },
-  );
 }

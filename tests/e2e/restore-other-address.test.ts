@@ -64,7 +64,7 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
     expect(host.exists("/etc/rancher")).toBe(false);
   }, 120_000);
 
-  test("what cannot work is refused before anything is touched: no unit, no program, a flag that wins, an edit of nothing", async () => {
+  test("what cannot work is refused before anything is touched: a flag that wins, a program elsewhere, an edit of nothing", async () => {
     plugIn(host, saved);
     host.remove("/etc/rancher");
     const refused = async (flags: string) =>
@@ -73,12 +73,17 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
       "--edit-address 10.99.0.77=10.99.0.5 changes nothing",
     );
     const flags = "/etc/systemd/system/k3s.service.d/flags.conf";
-    const start = (words: string) => `[Service]\nExecStart=\nExecStart=${words}\n`;
-    host.write(flags, start("/opt/k3s server"));
-    expect(await refused(EDIT)).toContain("k3s.service starts /opt/k3s, and there is no such");
-    host.write(flags, start("/usr/local/bin/k3s server --data-dir=/srv/other"));
-    expect(await refused(EDIT)).toContain("needs data-dir: /var/lib/rancher/k3s");
+    host.write(
+      flags,
+      "[Service]\nExecStart=\nExecStart=/usr/local/bin/k3s server --data-dir=/srv/other\n",
+    );
+    const fixed = await refused(EDIT);
     host.remove(flags);
+    expect(fixed).toContain("needs data-dir: /var/lib/rancher/k3s");
+    await host.must("mv /usr/local/bin/k3s /usr/bin/k3s; mv /etc/systemd/system/k3s.service /root");
+    const moved = await refused(EDIT);
+    await host.must("mv /usr/bin/k3s /usr/local/bin/k3s; mv /root/k3s.service /etc/systemd/system");
+    expect(moved).toContain("k3s.service starts /usr/local/bin/k3s, and there is no such program");
     expect(host.exists("/etc/rancher")).toBe(false);
   }, 60_000);
 
