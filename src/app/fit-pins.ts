@@ -8,8 +8,10 @@ import { dirname } from "node:path";
 import { parse, stringify } from "yaml";
 import { agentTokenOf, bootstrapFile } from "../datastore/bootstrap.ts";
 import { encryptionProvider } from "../datastore/secrets-encryption.ts";
+import { serverPassword } from "../k3s/tokens.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { BootstrapData } from "../datastore/bootstrap.ts";
+import type { FileView } from "../k3s/file-view.ts";
 import type { Settings } from "../k3s/settings.ts";
 
 export interface Pin {
@@ -92,6 +94,24 @@ export function namesAgentToken(settings: Settings): boolean {
   return (
     settings.one("agent-token") !== undefined || settings.one("agent-token-file") !== undefined
   );
+}
+
+/**
+ * Whether the configuration gives the agents another token than the restored database
+ * has: K3s takes it at the next start and ends at the one after that, because its
+ * `cred/passwd` is then newer than the database (seen in the lab; k3s-observed.md 15).
+ */
+export async function agentTokenDiffers(
+  settings: Settings,
+  from: { readonly view: FileView; readonly bootstrap: BootstrapData | undefined },
+): Promise<boolean> {
+  const { bootstrap, view } = from;
+  const users = bootstrap === undefined ? undefined : bootstrapFile(bootstrap, "PasswdFile");
+  const file = settings.one("agent-token-file");
+  const given = file === undefined ? settings.one("agent-token") : await view.text(file);
+  if (bootstrap === undefined || users === undefined || given === undefined) return false;
+  const kept = agentTokenOf(bootstrap) ?? serverPassword(new TextDecoder().decode(users));
+  return given.trim().replace(/^K10[^:]*::[^:]*:/, "") !== kept;
 }
 
 /** Without it the API server never becomes ready (k3s-observed.md 3). */

@@ -119,6 +119,14 @@ export function fitWarnings(fit: HostFit, manifest: Manifest): Warning[] {
         : {}),
     });
   }
+  if (fit.otherAgentToken) {
+    warnings.push({
+      code: "AGENT_TOKEN_DIFFERS",
+      message:
+        'the archive\'s configuration gives the agents another token than its database has: put there while K3s ran, it makes a later start of K3s end with "cred/passwd newer than datastore"',
+      hint: `take agent-token out of the configuration after the restore, unless agents use it; when K3s has ended so: mv ${host.dataDir}/server/cred/passwd{,.aside}`,
+    });
+  }
   const blocking = fit.misfits.filter(({ blocks }) => blocks);
   const other = fit.misfits.filter(({ blocks }) => !blocks);
   if (blocking.length > 0) warnings.push({ code: "ADDRESS_UNFIT", ...unfit(blocking) });

@@ -14,7 +14,7 @@ import {
   startingView,
   textsOf,
 } from "./fit-files.ts";
-import { addsNodeId, dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
+import { agentTokenDiffers, addsNodeId, dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
 import { requireEffect, requireUnit } from "./fit-unit.ts";
 import type { AddressEdit } from "../k3s/address-settings.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -48,6 +48,8 @@ export interface HostFit {
   readonly pins: readonly Pin[];
   /** The drop-in that `pins` are in. */
   readonly dropIn: string;
+  /** The configuration gives the agents another token than the database has. */
+  readonly otherAgentToken: boolean;
   readonly lost: readonly string[];
   readonly now: ThisHost;
   /** The name this server will register under, and whether that is another than it had. */
@@ -114,6 +116,10 @@ export async function fitToHost(
     ),
     pins: pins.list,
     dropIn: dropInOf(settings),
+    otherAgentToken: await agentTokenDiffers(renamed, {
+      view: after,
+      bootstrap: snapshot.bootstrap,
+    }),
     lost,
     now,
     node: nodeOf(renamed, { manifest, pins, hostname: now.hostname }),

@@ -74,6 +74,7 @@ describe.skipIf(skipWithoutLab())("a restore on a machine with K3s's program alo
     plugIn(host, saved);
     const said = await expectRestored();
     expect(said).not.toContain(DROP_IN);
+    expect(said).not.toContain("another token");
     expect(said).not.toContain("for newer");
     expect(host.read(`${DATA}/server/cred/passwd`)).toContain("for-agents,node,");
     await host.must("systemctl restart k3s", { timeout: 60_000 });
@@ -87,7 +88,9 @@ describe.skipIf(skipWithoutLab())("a restore on a machine with K3s's program alo
     );
     await emptied();
     plugIn(host, saved);
-    expect(await expectRestored()).not.toContain("for newer");
+    const said = await expectRestored();
+    expect(said).not.toContain("for newer");
+    expect(said).toContain("another token than its database has");
     expect(host.read(`${DATA}/server/agent-token`)).toContain("added-later");
   }, 240_000);
 

@@ -1,6 +1,7 @@
 /** What a restored server needs and its configuration does not say is pinned; what it says is left alone. */
 import { describe, expect, test } from "bun:test";
-import { dropInText, pinsFor } from "../../../src/app/fit-pins.ts";
+import { agentTokenDiffers, dropInText, pinsFor } from "../../../src/app/fit-pins.ts";
+import { HOST_FILES, overlaid } from "../../../src/k3s/file-view.ts";
 import { newerFilesIn, rejectedNode } from "../../../src/k3s/start-trouble.ts";
 import { testSettings } from "../../helpers/settings.ts";
 import type { BootstrapData } from "../../../src/datastore/bootstrap.ts";
@@ -97,6 +98,21 @@ describe("pinsFor()", () => {
 
   test("names the data dir when the configuration leads elsewhere", () => {
     expect(pins(SHARED, { dataDir: "/srv/k3s" }).list).toEqual(["data-dir /srv/k3s"]);
+  });
+});
+
+describe("agentTokenDiffers()", () => {
+  const view = overlaid(HOST_FILES, new Map([["/t", "K10ab::node:agents\n"]]));
+  const differs = (config: Record<string, string[]>, bootstrap: BootstrapData) =>
+    agentTokenDiffers(testSettings({ config }), { view, bootstrap });
+
+  test("is so when configuration and database do not agree, in every way a token is written", async () => {
+    expect(await differs({ "agent-token": ["agents"] }, OWN_AGENTS)).toBe(false);
+    expect(await differs({ "agent-token-file": ["/t"] }, OWN_AGENTS)).toBe(false);
+    expect(await differs({ "agent-token": ["srv"] }, SHARED)).toBe(false);
+    expect(await differs({}, OWN_AGENTS)).toBe(false);
+    expect(await differs({ "agent-token": ["agents"] }, SHARED)).toBe(true);
+    expect(await differs({ "agent-token-file": ["/t"] }, SHARED)).toBe(true);
   });
 });
 
