@@ -1,6 +1,6 @@
 /** Nodes and volumes of machines that are gone: named with what to type, never deleted. */
 import { OperatorError } from "../errors.ts";
-import { nodeVolumes, silentNodes } from "../k3s/left-behind.ts";
+import { nodeVolumes, nodesSince } from "../k3s/left-behind.ts";
 import { namesIn } from "../sys/files.ts";
 import { count } from "../words.ts";
 import { shellWord } from "./shell-quote.ts";
@@ -22,12 +22,11 @@ export async function leftBehind(
 ): Promise<Warning[]> {
   const { settings, since, nodeName } = from;
   try {
-    const silent = await silentNodes(context.host, settings, since);
+    const { alive, silent } = await nodesSince(context.host, settings, since);
     const volumes = await nodeVolumes(context.host, settings);
-    const gone = volumes.filter(({ nodes }) => nodes.every((node) => silent.includes(node)));
-    const here = volumes.filter(
-      ({ nodes }) => nodes.includes(nodeName) && !silent.includes(nodeName),
-    );
+    // Of a node that has no object any more too.
+    const gone = volumes.filter(({ nodes }) => !nodes.some((node) => alive.has(node)));
+    const here = volumes.filter(({ nodes }) => nodes.includes(nodeName) && alive.has(nodeName));
     const empty: NodeVolume[] = [];
     for (const one of here) if ((await namesIn(one.path)).length === 0) empty.push(one);
     return [

@@ -9,12 +9,12 @@ export const FIT_FLAGS: readonly Flag[] = [
     name: "edit-address",
     kind: "list",
     value: "OLD=NEW",
-    help: "exchange an address, host name or interface in the settings that are put back (node-ip, tls-san, …; the plan names them); may be repeated",
+    help: "exchange an address or name in settings such as node-ip and tls-san; may be repeated",
   },
   {
     name: "new-node",
     kind: "boolean",
-    help: "register this host as a new node under its own name (default: it takes the old node's place and name)",
+    help: "register this host under its own name (default: it takes the old node's)",
   },
 ];
 

@@ -12,12 +12,12 @@ export interface NodeVolume {
   readonly nodes: readonly string[];
 }
 
-/** Names of the Nodes whose lease was not renewed after `since`. */
-export async function silentNodes(
+/** Names of the Nodes whose lease was renewed after `since`, and of those whose was not. */
+export async function nodesSince(
   host: Host,
   server: KubectlServer,
   since: Date,
-): Promise<string[]> {
+): Promise<{ readonly alive: ReadonlySet<string>; readonly silent: readonly string[] }> {
   const leases = await kubectlJson(host, server, [
     "get",
     "--raw",
@@ -29,12 +29,12 @@ export async function silentNodes(
     const name = textAt(lease, "metadata", "name");
     if (name !== undefined && renewed !== undefined && new Date(renewed) > since) alive.add(name);
   }
-  const names: string[] = [];
+  const silent: string[] = [];
   for await (const node of listAll(host, server, "/api/v1/nodes")) {
     const name = textAt(node, "metadata", "name");
-    if (name !== undefined && !alive.has(name)) names.push(name);
+    if (name !== undefined && !alive.has(name)) silent.push(name);
   }
-  return names;
+  return { alive, silent };
 }
 
 /** Volumes whose data is a folder of certain nodes: K3s's local-path, and any of kind `local` or `hostPath`. */
