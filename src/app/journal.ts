@@ -41,6 +41,10 @@ const file = v.object({
   mode: v.number(),
   uid: v.number(),
   gid: v.number(),
+  /** Of a staged file that is not the archive's own. */
+  sha256: v.optional(v.string()),
+  /** Mode of its folder when that has to be made. */
+  folder: v.optional(v.number()),
 });
 
 const planSchema = v.object({

@@ -83,7 +83,7 @@ async function undo(
     await journal.kept(sentence);
     await removeFolder(`${plan.folder}/archive`);
     return new OperatorError("error", "HEALTH_KEPT", `${sentence}; it was kept as asked`, {
-      hint: "K3s runs, and is held back after the next boot; accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback",
+      hint: `${known.hint ?? ""}${known.hint === undefined ? "" : "; "}K3s runs, and is held back after the next boot; accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback`,
       cause: error,
     });
   }

@@ -9,6 +9,7 @@ import { readUnit } from "../k3s/unit.ts";
 import { STATE_FOLDER } from "./places.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
+import type { HostFit } from "./host-fit.ts";
 import type { FileChange, Move, RestorePlan } from "./journal.ts";
 
 /** Of `<data-dir>/server`: all that K3s takes for its own state. It is moved aside whole, so that going back is moving back. */
@@ -30,6 +31,8 @@ export interface PlanInput {
   readonly manifest: Manifest;
   readonly dataDir: string;
   readonly keep: boolean;
+  /** Files made to fit this host; each takes the place of the archive's own. */
+  readonly fit: Pick<HostFit, "files">;
 }
 
 /** Looks at the host and writes down every move and file change; changes nothing. */
@@ -47,7 +50,7 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     folder,
     dataDir: input.dataDir,
     moves: await movesOf(input.dataDir, stamp),
-    files: await fileChanges(input.manifest, folder),
+    files: await fileChanges(input, folder),
     wasRunning: state === "active" || state === "activating",
     wasReady: state === "active",
     hadUnit: (await readUnit()) !== undefined,
@@ -113,29 +116,35 @@ export function keptFolders(plan: RestorePlan): string[] {
 }
 
 /** Only files that differ are touched. */
-async function fileChanges(manifest: Manifest, folder: string): Promise<FileChange[]> {
+async function fileChanges({ manifest, fit }: PlanInput, folder: string): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  for (const entry of manifest.entries) {
-    if (entry.source === undefined || !RESTORED_KINDS.includes(entry.kind)) continue;
-    const target = entry.source;
-    if (target === GUARD_FILE) continue; // of another restore, not finished when the backup was made
-    const current = await readBytesIfPresent(target);
-    const info = await statOf(target);
-    const [mode, uid, gid] = [entry.mode & 0o777, entry.uid ?? 0, entry.gid ?? 0];
+  for (const { sha256, ...file } of [...archivedFiles(manifest, fit), ...fit.files]) {
+    const current = await readBytesIfPresent(file.target);
+    const info = await statOf(file.target);
     const same =
       current !== undefined &&
-      sha256Hex(current) === entry.sha256 &&
+      sha256Hex(current) === sha256 &&
       info !== undefined &&
-      (info.mode & 0o777) === mode;
+      (info.mode & 0o777) === file.mode;
     if (same) continue;
+    const isFitted = fit.files.some(({ entry }) => entry === file.entry);
     changes.push({
-      entry: entry.path,
-      target,
-      kept: current === undefined ? null : `${folder}/before${target}`,
-      mode,
-      uid,
-      gid,
+      ...file,
+      kept: current === undefined ? null : `${folder}/before${file.target}`,
+      ...(isFitted ? { sha256 } : {}),
     });
   }
   return changes;
+}
+
+/** Those that go back as they are. */
+function archivedFiles(manifest: Manifest, fit: PlanInput["fit"]): HostFit["files"] {
+  return manifest.entries.flatMap((entry) => {
+    const { source: target, kind, sha256 } = entry;
+    if (target === undefined || !RESTORED_KINDS.includes(kind)) return [];
+    if (target === GUARD_FILE) return []; // of another restore, not finished when the backup was made
+    if (fit.files.some((one) => one.target === target)) return [];
+    const [mode, uid, gid] = [entry.mode & 0o777, entry.uid ?? 0, entry.gid ?? 0];
+    return [{ entry: entry.path, target, sha256, mode, uid, gid }];
+  });
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { parseManifest, serializeManifest } from "../archive/manifest.ts";
 import { TOKEN_ENTRY } from "../assets/token.ts";
-import { bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
+import { agentTokenOf, bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { lazyFileStream, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
 import { moveDurably } from "../sys/moves.ts";
@@ -26,6 +26,8 @@ import type { StepInput } from "./restore-steps.ts";
 export interface RestoreStage extends AsyncDisposable {
   readonly path: string;
   readonly proof: Proof;
+  /** Lays a file of ours (0600) beside what came out of the archive. */
+  write(entry: string, content: string): Promise<string>;
   /** Gives the plaintext its place for the time of the restore: disposing does not wipe it any more. */
   keepAs(folder: string): Promise<void>;
 }
@@ -65,6 +67,7 @@ async function stageOne(
     return {
       path: input.path,
       proof,
+      write: (entry, content) => stage.write(entry, content),
       keepAs: (folder) => moveDurably(stage.path, `${folder}/archive`),
       [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
     };
@@ -99,15 +102,18 @@ export async function stagedInput(
   const manifest = parseManifest(bytes);
   if (known === undefined) await requireStaged(plan, manifest);
   const facts = known ?? (await inspectStaged(context, plan, manifest.datastore));
-  const authority =
-    facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
-  if (authority === undefined) throw nothingStaged(plan);
-  return { context, plan, manifest, serverCa: new TextDecoder().decode(authority) };
+  const { bootstrap } = facts;
+  const authority = bootstrap === undefined ? undefined : bootstrapFile(bootstrap, "ServerCA");
+  if (bootstrap === undefined || authority === undefined) throw nothingStaged(plan);
+  const serverCa = new TextDecoder().decode(authority);
+  return { context, plan, manifest, serverCa, agentToken: agentTokenOf(bootstrap) };
 }
 
 /** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */
 async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<void> {
-  for (const { path, sha256 } of manifest.entries) {
+  const fitted = plan.files.map(({ entry, sha256 }) => ({ path: entry, sha256 }));
+  for (const { path, sha256 } of [...manifest.entries, ...fitted]) {
+    if (sha256 === undefined) continue; // of the archive: it is among the entries
     const hash = createHash("sha256");
     try {
       for await (const chunk of lazyFileStream(stagedPath(plan, path))) hash.update(chunk);

@@ -1,5 +1,6 @@
 /** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
-import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
+import { dirname } from "node:path";
+import { TOKEN_ENTRY } from "../assets/token.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
 import { endReset, runReset } from "../k3s/reset.ts";
 import {
@@ -16,9 +17,9 @@ import { removeFile, removeFolder } from "../sys/remove.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { checkRestored } from "./restore-check.ts";
 import { keptFolders } from "./restore-plan.ts";
+import { agentTokenFor } from "./restore-agent-token.ts";
 import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
-import { namesAgentToken } from "./runbook-datastore.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
@@ -33,6 +34,8 @@ export interface StepInput extends HostInput {
   readonly manifest: Manifest;
   /** PEM of the server CA in the bootstrap data: the restored one must be the same. */
   readonly serverCa: string;
+  /** Password of the agents in the bootstrap data; undefined when they use the server's. Secret. */
+  readonly agentToken: string | undefined;
 }
 
 export interface Step<Input = StepInput> {
@@ -92,6 +95,7 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     if (file.kept !== null && (await linkStatOf(file.kept)) === undefined) {
       await copyDurably(file.target, file.kept);
     }
+    if (file.folder !== undefined) await makeFolders(dirname(file.target), file.folder);
     await placeFile(stagedPath(plan, file.entry), file.target, file);
   }
   await reloadUnits(context.host);
@@ -101,7 +105,7 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     : `${plan.files.length} files put back`;
 }
 
-async function reset({ context, plan, manifest }: StepInput): Promise<string> {
+async function reset({ context, plan, manifest, agentToken }: StepInput): Promise<string> {
   await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
@@ -112,7 +116,7 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
     gid: 0,
   });
   if (manifest.datastore.kind === "sqlite") await placeDatabase(plan, manifest);
-  else await resetDatabase({ context, plan, manifest });
+  else await resetDatabase({ context, plan, manifest, agentToken });
   const { signal } = context.host;
   const seen = await requireRestored(manifest, { dataDir: plan.dataDir, signal });
   return `database restored: ${seen}`;
@@ -122,16 +126,17 @@ async function resetDatabase({
   context,
   plan,
   manifest,
-}: Pick<StepInput, "context" | "plan" | "manifest">): Promise<void> {
+  agentToken,
+}: Pick<StepInput, "context" | "plan" | "manifest" | "agentToken">): Promise<void> {
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   await runReset(context.host, settings, {
     snapshot: stagedPath(plan, manifest.datastore.entry),
     tokenFile: stagedPath(plan, TOKEN_ENTRY),
     pidFile: resetPidFile(plan),
-    ...(hasAgentToken && !namesAgentToken(settings)
-      ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
-      : {}),
+    ...(await agentTokenFor(settings, {
+      staged: (entry) => stagedPath(plan, entry),
+      agentToken,
+    })),
   });
 }
 

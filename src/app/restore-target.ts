@@ -4,7 +4,6 @@ import { OperatorError } from "../errors.ts";
 import { compareVersions, k3sVersion } from "../k3s/version.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { freeBytes, readTextIfPresent, statOf } from "../sys/files.ts";
-import { hostAddresses } from "../sys/network.ts";
 import { sizeText } from "../words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context, Warning } from "./context.ts";
@@ -48,7 +47,6 @@ export async function checkTarget(context: Context, target: Target): Promise<War
         ]
       : []),
     ...clockBehind(context, manifest),
-    ...otherHost(context, manifest),
   ];
 }
 
@@ -122,25 +120,4 @@ function clockBehind(context: Context, manifest: Manifest): Warning[] {
       hint: "set it first (date --set=…): certificates and heartbeats go by it",
     },
   ];
-}
-
-function otherHost(context: Context, manifest: Manifest): Warning[] {
-  const now = hostAddresses();
-  const gone = manifest.host.addresses.filter((address) => !now.includes(address));
-  const warnings: Warning[] = [];
-  if (context.host.hostname !== manifest.host.hostname) {
-    warnings.push({
-      code: "OTHER_HOST",
-      message: `the archive is of host ${manifest.host.hostname}, this is ${context.host.hostname}`,
-      hint: `the old Node object stays until you delete it: k3s kubectl delete node ${manifest.host.nodeName}`,
-    });
-  }
-  if (gone.length > 0) {
-    warnings.push({
-      code: "OTHER_ADDRESS",
-      message: `this host has no longer ${gone.join(", ")}`,
-      hint: "if node-ip, tls-san or advertise-address in the archive's configuration name it, edit them after the restore",
-    });
-  }
-  return warnings;
 }

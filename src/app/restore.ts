@@ -12,6 +12,8 @@ import { restoreUnfinished } from "./restore-unfinished.ts";
 import { act, stepsFor } from "./restore-act.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
+import { fitToHost } from "./host-fit.ts";
+import { fitLines, fitWarnings, requireFit } from "./fit-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
 import { restartElsewhere } from "./restart-elsewhere.ts";
 import { rollBack } from "./restore-rollback.ts";
@@ -23,10 +25,11 @@ import type { Context, Warning } from "./context.ts";
 import type { Journal, JournalState, RestorePlan } from "./journal.ts";
 import type { RestartElsewhere } from "./restart-elsewhere.ts";
 import type { RestoreStage } from "./restore-stage.ts";
+import type { FitOptions, HostFit } from "./host-fit.ts";
 import type { BoundStep, StepResult } from "./restore-act.ts";
 import type { StepInput } from "./restore-steps.ts";
 
-export interface RestoreOptions {
+export interface RestoreOptions extends FitOptions {
   /** Path, name or id; undefined means the newest. */
   readonly archive: string | undefined;
   readonly directory: string;
@@ -58,6 +61,8 @@ export interface RestoreResult {
   /** What the operator has to restart by hand; only after a restore. */
   readonly restart?: RestartElsewhere;
   readonly warnings: readonly Warning[];
+  /** How the archive fits this host; not known when going on with an earlier restore. */
+  readonly fit?: HostFit;
 }
 
 /**
@@ -72,20 +77,28 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
-  const warnings = await checkTarget(context, { manifest, options });
+  const allowed = await checkTarget(context, { manifest, options });
+  const fit = await fitToHost(context, stage, options);
+  const warnings = [...allowed, ...fitWarnings(fit, manifest)];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
   const plan = await planRestore(context, {
     archive: stage.path,
     manifest,
     dataDir: options.dataDir ?? manifest.host.dataDir,
     keep: options.keep,
+    fit,
   });
   const settings = await readSettings({ dataDir: plan.dataDir });
   const loss = await lossSince(context, { proof: stage.proof, settings });
-  const sentences = [...describePlan(plan, manifest, context.host.now()), ...lossLines(loss)];
+  const sentences = [
+    ...describePlan(plan, manifest, context.host.now()),
+    ...fitLines(fit, manifest),
+    ...lossLines(loss),
+  ];
   for (const text of sentences) context.talk({ type: "note", text });
-  const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings };
+  const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings, fit };
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
+  if (!options.force) requireFit(fit);
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
   const { input, journal: opened } = await begin(context, plan, stage);
   await using journal = opened;

@@ -2,6 +2,7 @@
 import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
 import { DATABASE_ENTRY, ETCD_ENTRY } from "../assets/snapshot.ts";
 import { resetCommand, resetEnvironment } from "../k3s/reset.ts";
+import { namesAgentToken } from "./fit-pins.ts";
 import { shellWord, shellWords } from "./shell-quote.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -81,19 +82,13 @@ function reset(
   const environment = Object.entries(resetEnvironment(settings)).map(
     ([name, value]) => `${name}=${shellWord(value)} `,
   );
+  const hasAgentToken = entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
   const words = resetCommand(settings, {
     snapshot: `${work}/${ETCD_ENTRY}`,
     tokenFile: `${work}/${TOKEN_ENTRY}`,
-    ...(entries.some(({ path }) => path === AGENT_TOKEN_ENTRY) && !namesAgentToken(settings)
-      ? { agentTokenFile: `${work}/${AGENT_TOKEN_ENTRY}` }
+    ...(hasAgentToken || namesAgentToken(settings)
+      ? { agentTokenFile: `${work}/${hasAgentToken ? AGENT_TOKEN_ENTRY : TOKEN_ENTRY}` }
       : {}),
   });
   return `${environment.join("")}${shellWords(words)}`;
-}
-
-/** Whether configuration or unit give the agent token themselves. */
-export function namesAgentToken(settings: Settings): boolean {
-  return (
-    settings.one("agent-token") !== undefined || settings.one("agent-token-file") !== undefined
-  );
 }

@@ -100,6 +100,7 @@ ${peers(manifest)}## After that
 
 - Restart the agents and everything in the cluster that watches it (K3s does not raise revisions at a restore).
 - A node that is refused with \`Node password rejected\`: \`k3s kubectl -n kube-system delete secret NODE.node-password.k3s\`.
+- K3s that ends with \`FILE newer than datastore and could cause a cluster outage\`: \`mv FILE FILE.aside\`, then start it again.
 - When all is well, remove the plaintext: \`rm -r ${WORK}\`.
 
 Not in this archive: volumes (local-path data below \`${host.dataDir}/storage\`), databases, container images, K3s itself.

@@ -11,6 +11,7 @@ import {
   pathsOf,
 } from "./args.ts";
 import { usage } from "./argv.ts";
+import { FIT_FLAGS, fitFields, fitOptionsOf, givesFit } from "./restore-fit.ts";
 import type { RestoreResult } from "../app/restore.ts";
 import type { AppEvent } from "../app/context.ts";
 import type { Command, CommandContext, Input, Outcome } from "./command.ts";
@@ -40,6 +41,7 @@ export const restoreCommand: Command = {
       kind: "boolean",
       help: "keep the restored cluster even when a check of its health fails",
     },
+    ...FIT_FLAGS,
     DIR,
     DATA_DIR,
     IDENTITY,
@@ -56,6 +58,10 @@ export const restoreCommand: Command = {
     { does: "what would happen", run: "restore --plan" },
     { does: "the newest archive, in a script", run: "restore --yes" },
     { does: "from a USB stick", run: "restore --dir /media/usb -i /media/usb/key.txt" },
+    {
+      does: "on a server with another address",
+      run: "restore --edit-address 192.0.2.10=192.0.2.20",
+    },
     { does: "after a power cut: go on, or go back", run: "restore --resume" },
   ],
   exits: ["verifyFailed", "precondition", "locked", "key", "notFound", "refused"],
@@ -76,6 +82,7 @@ export const restoreCommand: Command = {
       force: input.has("force"),
       keep: input.has("keep"),
       previous: input.has("previous"),
+      ...fitOptionsOf(input, restoreCommand),
     };
     return plan ? planOnly(context, options) : outcomeOf(await restore(context, options));
   },
@@ -89,6 +96,12 @@ function checkCombination(input: Input, context: CommandContext): void {
   }
   if ((way === "resume" || way === "rollback") && input.positionals.length > 0) {
     throw usage(`restore --${way} goes on with the archive it began with`, restoreCommand);
+  }
+  if ((way === "resume" || way === "rollback") && givesFit(input)) {
+    throw usage(
+      `restore --${way} keeps to the plan it began with; begin anew for other settings`,
+      restoreCommand,
+    );
   }
   if (input.has("quiet") && !input.has("yes") && way === undefined && context.ask !== undefined) {
     throw usage("restore --quiet hides the plan it asks about: add --yes", restoreCommand);
@@ -149,6 +162,7 @@ function outcomeOf(result: RestoreResult): Outcome {
               commands: result.restart.commands,
             },
           }),
+      ...fitFields(result.fit),
     },
   };
 }

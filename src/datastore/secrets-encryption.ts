@@ -43,6 +43,18 @@ export function sealedValues(bootstrap: BootstrapData | undefined): SealedValues
   return { open: (value) => openWith(keys, value) };
 }
 
+/** Which provider the cluster encrypts with (`--secrets-encryption-provider`); undefined when its configuration names none with keys. */
+export function encryptionProvider(bootstrap: BootstrapData): "aescbc" | "secretbox" | undefined {
+  const config = bootstrapFile(bootstrap, "EncryptionConfig");
+  const parsed = v.safeParse(schema, config === undefined ? undefined : parseJson(config));
+  if (!parsed.success) return undefined;
+  const providers = parsed.output.resources.flatMap((resource) => resource.providers);
+  // The first that has keys is the one new values are written with.
+  const first = providers.find(({ aescbc, secretbox: box }) => aescbc ?? box);
+  if (first === undefined) return undefined;
+  return first.aescbc === undefined ? "secretbox" : "aescbc";
+}
+
 /** Keys by `<provider>/<name>`. */
 function keysIn(config: Uint8Array): Map<string, Uint8Array> {
   const keys = new Map<string, Uint8Array>();

@@ -1,7 +1,8 @@
 /** K3s's `config.yaml` and its drop-ins, merged as K3s merges them. */
 import { LineCounter, parseDocument } from "yaml";
 import { OperatorError } from "../errors.ts";
-import { namesIn, readTextIfPresent } from "../sys/files.ts";
+import { HOST_FILES } from "./file-view.ts";
+import type { FileView } from "./file-view.ts";
 
 export const DEFAULT_CONFIG = "/etc/rancher/k3s/config.yaml";
 
@@ -18,14 +19,17 @@ export interface ConfigFile {
  * K3s silently ignores it too (k3s-observed.md 10). Throws an OperatorError
  * `K3S_CONFIG_INVALID` with file and line when the YAML is broken.
  */
-export async function readConfigFile(path: string): Promise<ConfigFile> {
+export async function readConfigFile(
+  path: string,
+  view: FileView = HOST_FILES,
+): Promise<ConfigFile> {
   const files: string[] = [];
   const values = new Map<string, readonly string[]>();
-  const dropIns = (await namesIn(`${path}.d`))
+  const dropIns = (await view.names(`${path}.d`))
     .filter((name) => name.endsWith(".yaml") || name.endsWith(".yml"))
     .map((name) => `${path}.d/${name}`);
   for (const file of [path, ...dropIns]) {
-    const text = await readTextIfPresent(file);
+    const text = await view.text(file);
     if (text === undefined) continue;
     files.push(file);
     for (const [key, value] of parseConfig(text, file)) {

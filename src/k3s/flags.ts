@@ -6,6 +6,7 @@ export const FLAG_ALIASES: Readonly<Record<string, string>> = {
   t: "token",
   s: "server",
   c: "config",
+  i: "node-ip",
   o: "write-kubeconfig",
   dir: "etcd-snapshot-dir",
   "snapshot-compress": "etcd-snapshot-compress",

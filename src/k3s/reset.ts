@@ -31,7 +31,7 @@ export interface ResetFiles {
   readonly snapshot: string;
   /** Our own copy of the server token: `server/token` alone is overwritten on a new host (k3s-observed.md 3). */
   readonly tokenFile: string;
-  /** Our own copy of the agent token, when the cluster has one that the configuration does not name. */
+  /** Our own copy of the agents' token, when they have one of their own or the configuration says so. */
   readonly agentTokenFile?: string;
 }
 
@@ -44,6 +44,7 @@ export function resetCommand(settings: Settings, files: ResetFiles): string[] {
     "--cluster-reset",
     `--cluster-reset-restore-path=${files.snapshot}`,
     `--token-file=${files.tokenFile}`,
+    // It beats the one in the configuration, which may be newer than the snapshot (k3s-observed.md 15).
     ...(files.agentTokenFile === undefined ? [] : [`--agent-token-file=${files.agentTokenFile}`]),
     "--server=", // overrides configuration, drop-ins and K3S_URL (k3s-observed.md 10)
     "--etcd-s3=false", // or the path would be an S3 object's name (k3s.md 2.1)

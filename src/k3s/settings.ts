@@ -4,6 +4,7 @@ import { DEFAULT_CONFIG, readConfigFile } from "./config-file.ts";
 import { FLAG_ALIASES, parseFlags } from "./flags.ts";
 import { readUnit } from "./unit.ts";
 import type { ConfigFile } from "./config-file.ts";
+import type { FileView } from "./file-view.ts";
 import type { Unit } from "./unit.ts";
 
 export const DEFAULT_DATA_DIR = "/var/lib/rancher/k3s";
@@ -43,11 +44,15 @@ export interface Settings {
   one(name: string): string | undefined;
 }
 
-/** Reads unit and configuration of this host. `dataDir` given by the operator wins over both. */
+/**
+ * Reads unit and configuration of this host. `dataDir` given by the operator wins over both.
+ * With `view`, as they will be when those files are in place.
+ */
 export async function readSettings(options: {
   readonly dataDir: string | undefined;
+  readonly view?: FileView;
 }): Promise<Settings> {
-  const unit = await readUnit();
+  const unit = await readUnit(options.view);
   const flags = new Map<string, string[]>();
   for (const { name, value } of parseFlags(unit?.flags ?? [])) {
     flags.set(name, [...(flags.get(name) ?? []), value ?? "true"]);
@@ -55,7 +60,7 @@ export async function readSettings(options: {
   const environment = unit?.environment ?? {};
   const configPath =
     environment["K3S_CONFIG_FILE"] ?? flags.get("config")?.at(-1) ?? DEFAULT_CONFIG;
-  const config = await readConfigFile(configPath);
+  const config = await readConfigFile(configPath, options.view);
   const all = (name: string): readonly string[] => {
     const variable = VARIABLES[name];
     const fromEnvironment = variable === undefined ? undefined : environment[variable];
@@ -81,6 +86,11 @@ export async function readSettings(options: {
     all,
     one,
   };
+}
+
+/** The name this server registers under, unless `with-node-id` adds to it. */
+export function nodeNameOf(settings: Settings, host: { readonly hostname: string }): string {
+  return (settings.one("node-name") ?? host.hostname).toLowerCase();
 }
 
 function aliased(config: ConfigFile, name: string): readonly string[] | undefined {

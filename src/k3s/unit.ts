@@ -1,6 +1,7 @@
 /** The systemd unit that runs K3s: its flags, environment and the files it names. */
-import { namesIn, readTextIfPresent } from "../sys/files.ts";
+import { HOST_FILES } from "./file-view.ts";
 import { splitWords } from "./shell-words.ts";
+import type { FileView } from "./file-view.ts";
 
 /** Name of the unit that K3s's install.sh makes for a server. */
 export const UNIT = "k3s.service";
@@ -26,27 +27,27 @@ export interface Unit {
 }
 
 /** Reads the unit; undefined when this host has none. Does not ask systemd, so it also works when systemd does not run. */
-export async function readUnit(): Promise<Unit | undefined> {
+export async function readUnit(view: FileView = HOST_FILES): Promise<Unit | undefined> {
   const files: string[] = [];
   let text = "";
   for (const folder of UNIT_FOLDERS) {
-    const content = await readTextIfPresent(`${folder}/${UNIT}`);
+    const content = await view.text(`${folder}/${UNIT}`);
     if (content === undefined) continue;
     files.push(`${folder}/${UNIT}`);
     text = content;
     break;
   }
   if (files.length === 0) return undefined;
-  for (const dropIn of await dropIns()) {
+  for (const dropIn of await dropIns(view)) {
     files.push(dropIn);
-    text += `\n[Service]\n${(await readTextIfPresent(dropIn)) ?? ""}`;
+    text += `\n[Service]\n${(await view.text(dropIn)) ?? ""}`;
   }
   const settings = parseUnit(text);
   const environment: Record<string, string> = {};
   for (const assignment of settings.environment) assign(environment, assignment);
   const environmentFiles: string[] = [];
   for (const path of settings.environmentFiles) {
-    const content = await readTextIfPresent(path);
+    const content = await view.text(path);
     if (content === undefined) continue;
     environmentFiles.push(path);
     for (const line of parseEnvironmentFile(content)) assign(environment, line);
@@ -61,11 +62,11 @@ export async function readUnit(): Promise<Unit | undefined> {
   };
 }
 
-async function dropIns(): Promise<string[]> {
+async function dropIns(view: FileView): Promise<string[]> {
   // A drop-in of a name in an earlier folder hides the later ones (systemd.unit(5)).
   const found = new Map<string, string>();
   for (const folder of [...UNIT_FOLDERS].reverse()) {
-    for (const name of await namesIn(`${folder}/${UNIT}.d`)) {
+    for (const name of await view.names(`${folder}/${UNIT}.d`)) {
       if (name.endsWith(".conf")) found.set(name, `${folder}/${UNIT}.d/${name}`);
     }
   }

@@ -34,16 +34,21 @@ export async function hostWithBackup(
 }
 
 /** Makes objects and a backup of them; a key when the server has none. */
-export async function makeBackup(server: BareServer): Promise<Backup> {
+export async function makeBackup(server: BareServer, dataDir = DATA): Promise<Backup> {
   const { secret } = await giveKey(server);
+  // The controllers give every namespace these; a state noted before would lack them.
+  await until("the namespace's own objects", async () => {
+    const own = "serviceaccount/default configmap/kube-root-ca.crt";
+    return (await server.run(`k3s kubectl get ${own}`)).exitCode === 0;
+  });
   await makeObject(server, "before");
   await server.kubectl("create", "secret", "generic", "password", "--from-literal=value=hunter2");
-  const archive = (await server.must(`${PROGRAM} backup -q`)).trim();
+  const archive = (await server.must(`${PROGRAM} backup -q --data-dir ${dataDir}`)).trim();
   return {
     secret,
     archive,
     objects: await objectsOf(server),
-    authority: await authorityOf(server),
+    authority: await authorityOf(server, dataDir),
   };
 }
 
@@ -59,8 +64,8 @@ export async function objectsOf(server: BareServer): Promise<string> {
 }
 
 /** md5 of the client CA. */
-export async function authorityOf(server: BareServer): Promise<string> {
-  return server.must(`md5sum < ${DATA}/server/tls/client-ca.crt`);
+export async function authorityOf(server: BareServer, dataDir = DATA): Promise<string> {
+  return server.must(`md5sum < ${dataDir}/server/tls/client-ca.crt`);
 }
 
 /** A digest of everything on the host that a restore may touch, the database's own files excepted. */

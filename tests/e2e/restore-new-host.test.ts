@@ -1,48 +1,21 @@
 /** A host that was reinstalled gets its cluster back: objects, keys, node password, tokens, encryption. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
-import { KEY_FILE } from "./workload.ts";
 import {
   DATA,
   authorityOf,
   expectRefusal,
-  hostWithBackup,
   isActive,
   leftovers,
   objectsOf,
   restore,
   signalledAt,
 } from "./restore-host.ts";
-import type { BareServer, BareServerOptions } from "../lab/server.ts";
-import type { Backup } from "./restore-host.ts";
+import { FROM_USB, expectBack, plugIn, savedFrom, wipeHost } from "./usb.ts";
+import type { BareServer } from "../lab/server.ts";
+import type { Saved } from "./usb.ts";
 
-const USB = "/media/usb";
 const UNIT = "/etc/systemd/system/k3s.service";
-
-interface Saved extends Backup {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly nodePassword: string;
-}
-
-/** What is on the USB stick after the server has burnt. */
-async function savedFrom(options: BareServerOptions, change = ""): Promise<Saved> {
-  const { server, backup } = await hostWithBackup(options);
-  await using _server = server;
-  let last = backup;
-  if (change !== "") {
-    await server.must(change);
-    await server.must("rm -r /opt/backup");
-    const archive = (await server.must("/opt/railiance/bin/railiance-cluster backup -q")).trim();
-    last = { ...backup, archive };
-  }
-  return {
-    ...last,
-    name: last.archive.slice(last.archive.lastIndexOf("/") + 1),
-    bytes: new Uint8Array(server.readBytes(last.archive)),
-    nodePassword: server.read("/etc/rancher/node/password"),
-  };
-}
 
 describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
   let host: BareServer;
@@ -55,28 +28,11 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
   afterAll(() => host[Symbol.asyncDispose]());
   afterEach(async () => {
     expect(await leftovers(host)).toBe("");
-    await host.run(
-      `systemctl stop k3s; rm -rf ${DATA} /etc/rancher /var/lib/railiance ${USB} ${KEY_FILE}`,
-    );
-  });
-
-  function plugIn(from: Saved): void {
-    host.write(`${USB}/${from.name}`, from.bytes);
-    host.write(`${USB}/key.txt`, `${from.secret}\n`);
-  }
-
-  async function expectBack(from: Saved): Promise<void> {
-    expect(await objectsOf(host)).toBe(from.objects);
-    expect(await authorityOf(host)).toBe(from.authority);
-    expect(host.read("/etc/rancher/node/password")).toBe(from.nodePassword);
-    await host.must("systemctl restart k3s", { timeout: 60_000 });
-    expect(await objectsOf(host)).toBe(from.objects);
-  }
-
-  const FROM_USB = `--dir ${USB} -i ${USB}/key.txt`;
+    await wipeHost(host);
+  }, 60_000);
 
   test("with K3s and its unit only, and without network, it gets everything back", async () => {
-    plugIn(saved);
+    plugIn(host, saved);
     host.remove("/etc/rancher");
     const planned = await restore(host, `--plan ${FROM_USB}`);
     expect(planned.stdout).toContain("none here yet");
@@ -86,12 +42,12 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
       exit: 0,
       stderr: expect.stringContaining("same CA"),
     });
-    await expectBack(saved);
+    await expectBack(host, saved);
     expect((await host.must("stat -c %a /etc/rancher /etc/rancher/k3s")).trim()).toBe("755\n755");
   }, 120_000);
 
   test("without even the unit: it comes from the archive and is enabled; going back takes it away again", async () => {
-    plugIn(saved);
+    plugIn(host, saved);
     const unit = host.read(UNIT);
     await host.must(`systemctl disable k3s 2>/dev/null; rm ${UNIT}; systemctl daemon-reload`);
     const undone = await signalledAt(host, "check", {
@@ -111,7 +67,7 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
     expect(result.exitCode).toBe(0);
     expect(host.read(UNIT)).toBe(unit);
     expect((await host.must("systemctl is-enabled k3s")).trim()).toBe("enabled");
-    await expectBack(saved);
+    await expectBack(host, saved);
     await host.cut();
     await host.boot();
     await host.must("systemctl start k3s", { timeout: 60_000 });
@@ -119,7 +75,7 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
   }, 180_000);
 
   test("a plain start had already made an empty SQLite cluster: refused, and taken with --force", async () => {
-    plugIn(saved);
+    plugIn(host, saved);
     host.write("/etc/rancher/k3s/config.yaml", "");
     await host.startCluster();
     expect(host.exists(`${DATA}/server/db/state.db`)).toBe(true);
@@ -143,7 +99,7 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
     const result = await restore(host, `--yes --force ${FROM_USB}`);
     expect(result.exitCode).toBe(0);
     expect(host.exists(`${DATA}/server/db/state.db`)).toBe(false);
-    await expectBack(saved);
+    await expectBack(host, saved);
   }, 180_000);
 
   test("agent token, secrets encryption and token: from the configuration come back, and so do old secrets", async () => {
@@ -151,14 +107,14 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
       fresh: true,
       config: "token: from-the-configuration\nagent-token: for-agents\nsecrets-encryption: true\n",
     });
-    plugIn(special);
+    plugIn(host, special);
     const result = await restore(host, `--yes ${FROM_USB}`);
     expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
       exit: 0,
       stderr: expect.stringContaining("same CA"),
     });
     expect(result.stderr).not.toMatch(/from-the-configuration|for-agents/);
-    await expectBack(special);
+    await expectBack(host, special);
     const secret = await host.kubectl("get", "secret", "password", "-o", "jsonpath={.data.value}");
     expect(Buffer.from(secret, "base64").toString()).toBe("hunter2");
     expect(host.read(`${DATA}/server/agent-token`)).toContain("for-agents");
@@ -173,7 +129,7 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
        mkdir -p /etc/rancher/k3s/config.yaml.d
        echo 'server: https://10.99.0.9:6443' > /etc/rancher/k3s/config.yaml.d/peer.yaml`,
     );
-    plugIn(special);
+    plugIn(host, special);
     const result = await restore(host, `--yes ${FROM_USB}`);
     expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
       exit: 0,
@@ -181,6 +137,6 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
     });
     expect(host.read("/etc/rancher/k3s/config.yaml.d/peer.yaml")).toContain("10.99.0.9");
     expect((await host.must("stat -c %a /etc/rancher/k3s/token")).trim()).toBe("600");
-    await expectBack(special);
+    await expectBack(host, special);
   }, 240_000);
 });
