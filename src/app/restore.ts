@@ -14,13 +14,17 @@ import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
 import { rollBack } from "./restore-rollback.ts";
-import { lossLines, lossSince } from "./loss.ts";
+import { estimateText, lastMeasured } from "./estimate.ts";
+import { labelled } from "./loss.ts";
+import { lookAtToday } from "./today.ts";
+import { etcdDoubt } from "./version-rules.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
 import type { Journal, JournalState, RestorePlan } from "./journal.ts";
 import type { RestoreStage } from "./restore-stage.ts";
+import type { SafetyBackup } from "./safety-backup.ts";
 import type { BoundStep, StepResult } from "./restore-act.ts";
 import type { StepInput } from "./restore-steps.ts";
 
@@ -28,6 +32,8 @@ export interface RestoreOptions {
   /** Path, name or id; undefined means the newest. */
   readonly archive: string | undefined;
   readonly directory: string;
+  /** Where `.sops.yaml` is looked for, upwards: whom a safety backup is for. */
+  readonly workingDirectory: string;
   /** Undefined means the one in the archive. */
   readonly dataDir: string | undefined;
   readonly identityFiles: readonly string[];
@@ -53,6 +59,8 @@ export interface RestoreResult {
   readonly steps: readonly StepResult[];
   /** Where what was there before is kept. */
   readonly kept: readonly string[];
+  /** What was here before as an archive; absent for a plan, and after a cut that came before it. */
+  readonly safetyBackup?: SafetyBackup;
   readonly warnings: readonly Warning[];
 }
 
@@ -77,16 +85,26 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     keep: options.keep,
   });
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const loss = await lossSince(context, { proof: stage.proof, settings });
-  const sentences = [...describePlan(plan, manifest, context.host.now()), ...lossLines(loss)];
+  await using today = await lookAtToday(context, { ...stage, ...options, settings });
+  for (const doubt of etcdDoubt(today.etcd, manifest)) {
+    context.talk({ type: "warning", ...doubt });
+    warnings.push(doubt);
+  }
+  const sentences = [
+    ...describePlan(plan, manifest, context.host.now()),
+    ...labelled("takes", [estimateText(manifest, await lastMeasured())]),
+    ...today.lines,
+  ];
   for (const text of sentences) context.talk({ type: "note", text });
   const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings };
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
-  const { input, journal: opened } = await begin(context, plan, stage);
+  const safetyBackup = await today.save();
+  const saved = safetyBackup.path === null ? plan : { ...plan, safetyBackup: safetyBackup.path };
+  const { input, journal: opened } = await begin(context, saved, stage);
   await using journal = opened;
-  const steps = await act(context, { plan, journal, steps: stepsFor(RESTORE_STEPS, input) });
-  return { ...result, outcome: "restored", steps };
+  const steps = await act(context, { plan: saved, journal, steps: stepsFor(RESTORE_STEPS, input) });
+  return { ...result, outcome: "restored", steps, safetyBackup };
 }
 
 /** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
@@ -125,7 +143,13 @@ async function goOn(
     );
   }
   const { plan } = unfinished;
-  const result = { archive: plan.archive, plan: [], kept: keptPlaces(plan), warnings: [] };
+  const result = {
+    archive: plan.archive,
+    plan: [],
+    kept: keptPlaces(plan),
+    warnings: [],
+    ...safetyOf(plan),
+  };
   await using journal = await openJournal({ now: () => context.host.now() });
   if (options.rollback) {
     await rollBack(context, { plan, journal, reason: "asked for by the operator" });
@@ -178,4 +202,9 @@ function keptPlaces(plan: RestorePlan): string[] {
   const places = keptFolders(plan);
   if (plan.files.some(({ kept }) => kept !== null)) places.push(`${plan.folder}/before`);
   return places;
+}
+
+/** What the journal knows of it. */
+function safetyOf({ safetyBackup }: RestorePlan): Pick<RestoreResult, "safetyBackup"> {
+  return safetyBackup === undefined ? {} : { safetyBackup: { path: safetyBackup } };
 }

@@ -67,6 +67,7 @@ export const restoreCommand: Command = {
     const options = {
       archive: name === undefined ? undefined : archiveOf(name, context),
       directory: directoryOf(input, context),
+      workingDirectory: context.workingDirectory,
       dataDir: pathOf(input, "data-dir", context),
       identityFiles: pathsOf(input, "identity", context),
       yes: input.has("yes"),
@@ -117,8 +118,10 @@ async function planOnly(
 
 function outcomeOf(result: RestoreResult): Outcome {
   const kept = result.kept.map((path) => `what was there before is kept in ${path}`);
+  const path = result.safetyBackup?.path ?? null;
+  const saved = path === null ? [] : [`and saved, to be restored as any archive, in ${path}`];
   const done = {
-    restored: [`restored from ${result.archive}`, ...kept],
+    restored: [`restored from ${result.archive}`, ...kept, ...saved],
     "rolled-back": ["went back: what was there before the restore is there again"],
     planned: [],
   };
@@ -136,6 +139,7 @@ function outcomeOf(result: RestoreResult): Outcome {
         duration_ms: milliseconds,
       })),
       kept: result.kept,
+      ...(result.safetyBackup === undefined ? {} : { safety_backup: result.safetyBackup }),
     },
   };
 }
