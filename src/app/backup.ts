@@ -79,6 +79,7 @@ export async function backup(context: Context, options: BackupOptions): Promise<
     clusterName: options.clusterName,
     recipients: keys.resolved.recipients,
     identities: keys.identities,
+    onGap: (gap) => talk({ type: "warning", ...gap }),
   });
   return { ...made, recipientSource: keys.resolved.source, warnings: keys.warnings };
 }

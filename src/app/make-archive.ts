@@ -32,6 +32,8 @@ export interface ArchiveOrder {
   readonly recipients: readonly string[];
   /** For reading it back, and for the runbook's words on where the key is. */
   readonly identities: FoundIdentities;
+  /** Told of each thing that could not be saved, before the archive is written. */
+  readonly onGap: (gap: Warning) => void;
 }
 
 export interface MadeArchive {
@@ -59,7 +61,7 @@ export async function makeArchive(context: Context, order: ArchiveOrder): Promis
     stage,
     server: settings,
   });
-  for (const gap of collected.gaps) context.talk({ type: "warning", ...gap });
+  for (const gap of collected.gaps) order.onGap(gap);
   const id = randomBytes(4).toString("hex");
   const clusterName = order.clusterName ?? defaultClusterName(snapshot);
   const name = { cluster: clusterName, host: hostname, created: timeText(created), id };

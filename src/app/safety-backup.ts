@@ -16,7 +16,7 @@ import type { Manifest } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Stage } from "../sys/stage.ts";
-import type { Context } from "./context.ts";
+import type { Context, Warning } from "./context.ts";
 import type { LiveDatastore } from "./live-datastore.ts";
 
 /** An API server that hangs must not hold up the restore that is to mend it. */
@@ -86,8 +86,13 @@ export async function writeSafetyBackup(
       clusterName: live.clusterId === manifest.cluster.id ? manifest.cluster.name : undefined,
       recipients,
       identities: keys,
+      onGap: (gap) => isHelm(gap) || context.talk({ type: "warning", ...gap }),
     });
-    context.talk({ type: "done", text: `what is here now is saved in ${made.path}` });
+    // With K3s down there are four of them, each with advice that is of no use now.
+    const missing = made.gaps.some(isHelm)
+      ? "; helm's values are in its database alone, not as files: the API server did not give them"
+      : "";
+    context.talk({ type: "done", text: `what is here now is saved in ${made.path}${missing}` });
     return { path: made.path };
   } catch (error) {
     context.host.signal.throwIfAborted();
@@ -95,6 +100,10 @@ export async function writeSafetyBackup(
     if (!(known instanceof OperatorError)) throw error;
     return { path: null, reason: known.message };
   }
+}
+
+function isHelm({ code }: Warning): boolean {
+  return code.startsWith("HELM");
 }
 
 /** The archive folder that is in use here, unless it can take none (a stick that is read-only): then the default one. */

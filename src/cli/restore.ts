@@ -19,7 +19,7 @@ export const restoreCommand: Command = {
   name: "restore",
   summary: "bring this server's cluster back from an archive",
   about:
-    "Proves the archive whole, shows what will happen, asks, and restores: stops K3s, moves today's data aside (nothing is deleted), puts files and datastore back, starts K3s and checks it. When that fails, what ran before runs again.",
+    "Proves the archive whole, shows what will happen and what would be lost, asks, saves what is here now as an archive of its own, and restores: stops K3s, moves today's data aside (nothing is deleted), puts files and datastore back, starts K3s and checks it. When that fails, what ran before runs again.",
   flags: [
     { name: "plan", kind: "boolean", help: "only say what would happen" },
     { name: "yes", short: "y", kind: "boolean", help: "do not ask" },
