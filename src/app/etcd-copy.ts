@@ -85,8 +85,10 @@ async function lockedBy(host: Host, path: string): Promise<AsyncDisposable> {
   throw new OperatorError(
     "precondition",
     "DATABASE_BUSY",
-    `K3s gives no snapshot, and still has ${path} open`,
-    { hint: "stop it first: systemctl stop k3s" },
+    `K3s gives no snapshot, and ${path} is in use`,
+    {
+      hint: "look at: systemctl status k3s; when it is stopped (systemctl stop k3s) its files can be read",
+    },
   );
 }
 

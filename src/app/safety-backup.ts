@@ -154,8 +154,7 @@ async function recipientsFor(context: Context, input: SafetyInput): Promise<read
   const target = `${directory}/railiance-cluster.tar.zst.age`;
   const common = { recipientFiles: [], workingDirectory, target, identities };
   const together = async (recipients: readonly string[]): Promise<readonly string[]> => {
-    const unique = [...new Set(recipients)];
-    const resolved = await resolveRecipients(host, { ...common, recipients: unique });
+    const resolved = await resolveRecipients(host, { ...common, recipients });
     await proveOpens({ recipients: resolved.recipients, identities });
     return resolved.recipients;
   };
