@@ -115,6 +115,19 @@ for (const datastore of ["etcd", "sqlite"] satisfies Datastore[]) {
     }, 300_000);
 
     if (datastore === "etcd") {
+      test("a K3s whose etcd is older than the snapshot's is refused before anything is touched", async () => {
+        const version = (await server.must("k3s --version")).split(" ")[2] ?? "";
+        const folder = `${DATA}/data/current/bin`;
+        // What `go version -m` shows of a program.
+        const module = "dep\tgo.etcd.io/etcd/server/v3\tv3.6.12\th1:x=\n";
+        server.write(`${folder}/k3s`, `${module}${version}`);
+        const refused = await restore(server, "--yes");
+        expect(refused.exitCode).toBe(10);
+        expect(refused.stderr).toContain("and the etcd of this host's K3s is 3.6");
+        expect((await planOf(server, "--force")).stderr).toContain("which does not read it");
+        await server.must(`rm -r ${folder}`);
+      }, 60_000);
+
       test("a file that an etcd has open is not copied, and the plan says why", async () => {
         await server.stopCluster();
         const file = `${DATA}/server/db/etcd/member/snap/db`;
