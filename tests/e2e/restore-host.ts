@@ -37,6 +37,8 @@ export async function hostWithBackup(
 export async function makeBackup(server: BareServer): Promise<Backup> {
   const { secret } = await giveKey(server);
   await makeObject(server, "before");
+  // A young cluster makes it in its own time; made after the backup it would be another one after the restore.
+  await server.must("until k3s kubectl get configmap/kube-root-ca.crt; do sleep 0.2; done");
   await server.kubectl("create", "secret", "generic", "password", "--from-literal=value=hunter2");
   const archive = (await server.must(`${PROGRAM} backup -q`)).trim();
   return {
