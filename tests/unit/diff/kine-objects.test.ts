@@ -129,9 +129,9 @@ describe("kineObjects()", () => {
           expect(await walked(`${folder}/state.db`)).toEqual(newestFirst);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-  });
+  }, 60_000);
 
   test("finds in SQLite what it finds in etcd of the same cluster, Secrets decrypted", async () => {
     const result = await inSqlite("older", "newer");
