@@ -1,9 +1,6 @@
 /** `backup`: collect, check, encrypt, write, read back. */
-import { randomBytes } from "node:crypto";
-import { allAssets } from "../assets/all.ts";
-import { archiveName } from "../archive/names.ts";
 import { sidecarPath } from "../archive/sidecar.ts";
-import { ARCHIVE_FOLDER, LOCK_FILE, STATE_FOLDER } from "./places.ts";
+import { ARCHIVE_FOLDER, LOCK_FILE } from "./places.ts";
 import { discoverIdentities } from "../keys/identities.ts";
 import { k3sVersion } from "../k3s/version.ts";
 import { dirname } from "node:path";
@@ -17,17 +14,14 @@ import { THIS_PROCESS } from "../sys/this-process.ts";
 import { readJournal } from "./journal.ts";
 import { restoreUnfinished } from "./restore-unfinished.ts";
 import { takeLock } from "../sys/lock.ts";
-import { readCanaries } from "./canaries.ts";
-import { collectAssets } from "./collect.ts";
-import { defaultClusterName, makeManifest } from "./make-manifest.ts";
+import { makeArchive } from "./make-archive.ts";
 import { makeStage } from "./make-stage.ts";
-import { firstKeyFile, keyWarnings } from "./key-problems.ts";
+import { keyWarnings } from "./key-problems.ts";
 import { saveDatastore } from "./save-datastore.ts";
-import { count, timeText } from "../words.ts";
-import { writeArchive } from "./write-archive.ts";
+import { count } from "../words.ts";
 import { PROGRAM } from "../version.ts";
 import type { Context, Warning } from "./context.ts";
-import type { Entry, EntryKind } from "../archive/manifest.ts";
+import type { MadeArchive } from "./make-archive.ts";
 import type { FoundIdentities } from "../keys/found.ts";
 import type { ResolvedRecipients } from "../keys/recipients.ts";
 
@@ -47,23 +41,9 @@ export interface BackupOptions {
   readonly workingDirectory: string;
 }
 
-export interface BackupResult {
-  readonly path: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly created: string;
-  readonly clusterId: string;
-  readonly recipients: readonly string[];
+export interface BackupResult extends MadeArchive {
   readonly recipientSource: string;
-  readonly entries: readonly {
-    readonly kind: EntryKind;
-    readonly count: number;
-    readonly bytes: number;
-  }[];
-  readonly helm: number;
   readonly warnings: readonly Warning[];
-  /** Not empty: the archive is valid, but something is missing from it (exit 3). */
-  readonly gaps: readonly Warning[];
 }
 
 /**
@@ -88,52 +68,20 @@ export async function backup(context: Context, options: BackupOptions): Promise<
   const created = host.now();
   await using stage = await makeStage();
   await using snapshot = await saveDatastore(context, settings, { datastore, stage });
-  const collected = await collectAssets(context, allAssets({ settings, snapshot }), {
-    stage,
-    server: settings,
-  });
-  for (const gap of collected.gaps) talk({ type: "warning", ...gap });
-  const id = randomBytes(4).toString("hex");
-  const clusterName = options.clusterName ?? defaultClusterName(snapshot);
-  const path =
-    options.output ??
-    `${options.directory}/${archiveName({ cluster: clusterName, host: host.hostname, created: timeText(created), id })}`;
-  const { manifest, runbook } = await makeManifest({
-    context,
+  const made = await makeArchive(context, {
     settings,
     version,
     created,
-    id,
-    clusterName,
     snapshot,
-    collected,
-    canaries: await readCanaries(host, settings, snapshot.facts.revision),
-    recipients: keys.resolved.recipients,
+    stage,
     directory: options.directory,
-    stateFolder: STATE_FOLDER,
-    archive: path,
-    keyFile: keys.keyFile,
+    output: options.output,
+    clusterName: options.clusterName,
+    recipients: keys.resolved.recipients,
+    identities: keys.identities,
+    onGap: (gap) => talk({ type: "warning", ...gap }),
   });
-  const written = await writeArchive(context, {
-    path,
-    manifest,
-    runbook,
-    files: collected.entries,
-    identities: keys.identities.identities.map(({ secret }) => secret),
-  });
-  return {
-    path,
-    bytes: written.bytes,
-    sha256: written.sha256,
-    created: manifest.created,
-    clusterId: manifest.cluster.id,
-    recipients: manifest.recipients,
-    recipientSource: keys.resolved.source,
-    entries: tally(manifest.entries),
-    helm: collected.releases.length,
-    warnings: keys.warnings,
-    gaps: collected.gaps,
-  };
+  return { ...made, recipientSource: keys.resolved.source, warnings: keys.warnings };
 }
 
 async function prepareTarget({ output, directory }: BackupOptions): Promise<void> {
@@ -162,8 +110,6 @@ interface Keys {
   readonly identities: FoundIdentities;
   readonly resolved: ResolvedRecipients;
   readonly warnings: readonly Warning[];
-  /** The first identity file found, for the runbook. */
-  readonly keyFile: string | undefined;
 }
 
 /** Who will be able to open it, proven before any data is read. */
@@ -183,14 +129,5 @@ async function resolveKeys(context: Context, options: BackupOptions): Promise<Ke
   const warnings = [...keyWarnings(context, identities), ...resolved.warnings];
   for (const warning of warnings) talk({ type: "warning", ...warning });
   talk({ type: "done", text: `for ${count(recipients.length, "recipient")} (${resolved.source})` });
-  return { identities, resolved, warnings, keyFile: firstKeyFile(identities) };
-}
-
-function tally(entries: readonly Entry[]): BackupResult["entries"] {
-  const kinds = new Map<EntryKind, { kind: EntryKind; count: number; bytes: number }>();
-  for (const { kind, size } of entries) {
-    const sum = kinds.get(kind) ?? { kind, count: 0, bytes: 0 };
-    kinds.set(kind, { kind, count: sum.count + 1, bytes: sum.bytes + size });
-  }
-  return [...kinds.values()];
+  return { identities, resolved, warnings };
 }

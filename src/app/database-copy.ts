@@ -1,22 +1,19 @@
 /** A copy of K3s's SQLite database that is proven before it is used: taken in one instant, checked, opened with this server's token. */
 import { inspectSqlite } from "../datastore/sqlite-inspect.ts";
-import { OperatorError } from "../errors.ts";
 import { copySqlite, sqliteSize } from "../k3s/sqlite-copy.ts";
 import { findTokens } from "../k3s/tokens.ts";
-import { freeBytes, openFile } from "../sys/files.ts";
+import { openFile } from "../sys/files.ts";
 import { openSqlite } from "../sys/sqlite.ts";
 import { createStage } from "../sys/stage.ts";
 import { chooseStageParent } from "../sys/stage-file.ts";
 import { sizeText } from "../words.ts";
 import { STATE_FOLDER } from "./places.ts";
+import { requireRoom } from "./room.ts";
 import { openWithTokens } from "./token-tries.ts";
 import type { SqliteFacts } from "../datastore/sqlite-inspect.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { TokenCandidate } from "../k3s/tokens.ts";
 import type { Context } from "./context.ts";
-
-/** Bytes that stay free on the disk that holds the copy: K3s's own database may lie on it. */
-const LEFT_FREE = 128 * 1024 * 1024;
 
 export interface ProvenDatabase extends AsyncDisposable {
   readonly kind: "sqlite";
@@ -42,7 +39,7 @@ export async function copyDatabase(
   talk({ type: "step", text: "copying the database" });
   const size = await sqliteSize(host, path);
   const parent = await chooseStageParent(size, STATE_FOLDER);
-  if (parent === STATE_FOLDER) await requireRoom(parent, size);
+  if (parent === STATE_FOLDER) await requireRoom(parent, size, "a copy of the database");
   const stage = cleanup.use(await createStage(parent));
   const copy = `${stage.path}/state.db`;
   await copySqlite(host, { from: path, to: copy });
@@ -60,17 +57,6 @@ export async function copyDatabase(
     token,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
-}
-
-async function requireRoom(folder: string, size: number): Promise<void> {
-  const free = await freeBytes(folder);
-  if (free >= size + LEFT_FREE) return;
-  throw new OperatorError(
-    "precondition",
-    "NO_ROOM",
-    `${folder} has ${sizeText(free)} free, a copy of the database needs ${sizeText(size + LEFT_FREE)}`,
-    { hint: "nothing was written; free some space, then run this again" },
-  );
 }
 
 async function inspectWithTokens(

@@ -1,18 +1,18 @@
 /** `diff`: what changed between an archive and the live cluster, or between two archives. */
 import { compareObjects } from "../datastore/compare.ts";
-import { etcdObjects } from "../datastore/etcd-objects.ts";
+import { objectsIn } from "../datastore/objects.ts";
 import { OperatorError } from "../errors.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { takeLock } from "../sys/lock.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
 import { timeText } from "../words.ts";
-import { resolveArchive } from "./archives.ts";
+import { readSidecar, resolveArchive } from "./archives.ts";
 import { openLiveDatastore } from "./live-datastore.ts";
 import { makeStage } from "./make-stage.ts";
-import { openDatastore } from "./open-datastore.ts";
 import { openingKeys } from "./opening-keys.ts";
 import { LOCK_FILE } from "./places.ts";
 import { requireRoot } from "./preflight.ts";
+import { openProof } from "./proof.ts";
 import type { Comparison, ObjectSource } from "../datastore/compare.ts";
 import type { Context } from "./context.ts";
 
@@ -39,6 +39,8 @@ export interface DiffSide {
   readonly clusterId: string;
   readonly revision: number;
   readonly keys: number;
+  /** Of the live cluster: K3s was down, and its files were read. */
+  readonly stopped?: boolean;
 }
 
 export interface DiffResult {
@@ -53,7 +55,7 @@ interface OpenSide extends AsyncDisposable {
 }
 
 /**
- * Proves what it reads, then compares. Throws the OperatorErrors of `openDatastore`
+ * Proves what it reads, then compares. Throws the OperatorErrors of `proveArchive`
  * and `openLiveDatastore`; `OTHER_CLUSTER`, exit refused, for two clusters;
  * `NOT_ROOT` and `LOCKED` only when the live cluster is asked for.
  */
@@ -89,9 +91,11 @@ async function openArchiveSide(
 ): Promise<OpenSide> {
   const { path } = archive;
   context.talk({ type: "step", text: `verifying ${path}` });
-  const opened = await openDatastore(context, archive);
+  const sha256 = (await readSidecar(path))?.sha256;
+  const opened = await openProof(context, { ...archive, sha256 });
   context.talk({ type: "done", text: `verified ${path}` });
-  const { manifest, facts, datastore } = opened;
+  const { manifest, snapshot } = opened.proof;
+  const { bootstrap, revision, keys } = snapshot;
   return {
     side: {
       kind: "archive",
@@ -99,13 +103,10 @@ async function openArchiveSide(
       host: manifest.host.nodeName,
       created: manifest.created,
       clusterId: manifest.cluster.id,
-      revision: facts.revision,
-      keys: facts.keys,
+      revision,
+      keys,
     },
-    source: etcdObjects(datastore, {
-      bootstrap: facts.bootstrap,
-      signal: context.host.signal,
-    }),
+    source: objectsIn(opened.store, { bootstrap, signal: context.host.signal }),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
@@ -119,9 +120,9 @@ async function openLiveSide(context: Context, dataDir: string | undefined): Prom
   const created = timeText(host.now());
   const live = cleanup.use(await openLiveDatastore(context, settings, stage));
   const held = cleanup.move();
-  const { clusterId, revision, keys } = live;
+  const { clusterId, revision, keys, stopped } = live;
   return {
-    side: { kind: "live", host: host.hostname, created, clusterId, revision, keys },
+    side: { kind: "live", host: host.hostname, created, clusterId, revision, keys, stopped },
     source: live.source,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };

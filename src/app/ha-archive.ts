@@ -8,12 +8,13 @@ import { isObject } from "../k3s/kubectl.ts";
 import { openArchiveFile } from "./archive-file.ts";
 import { stateOf } from "./ha-live.ts";
 import { newest } from "./ha-release-source.ts";
-import { openDatastore } from "./open-datastore.ts";
+import { readSidecar } from "./archives.ts";
+import { openProof } from "./proof.ts";
 import type { Driver } from "../assets/helm-record-object.ts";
 import type { ReleaseName } from "../ha/releases-file.ts";
 import type { JsonObject } from "../k3s/kubectl.ts";
 import type { Context } from "./context.ts";
-import type { OpenDatastore } from "./open-datastore.ts";
+import type { OpenProof } from "./proof.ts";
 import type { FoundSecret, ReleaseSource, ReleaseState } from "./ha-release-source.ts";
 
 export interface ArchiveOptions {
@@ -31,7 +32,7 @@ const RECORD_MAX = 16 * 1024 * 1024;
  * Reads the archive to its end before anything of it is believed: the newest
  * record of each wanted release, and its datastore, kept in a nameless file
  * until this is disposed. Throws the OperatorErrors of `openArchive` and
- * `openDatastore`.
+ * `openProof`.
  */
 export async function archivedReleases(
   context: Context,
@@ -40,7 +41,8 @@ export async function archivedReleases(
   const { path } = options;
   context.talk({ type: "step", text: `verifying ${path}` });
   const states = await readRecords(context, options);
-  const opened = await openDatastore(context, { ...options, alsoSqlite: true });
+  const sha256 = (await readSidecar(path))?.sha256;
+  const opened = await openProof(context, { ...options, sha256 });
   context.talk({ type: "done", text: `verified ${path}` });
   return {
     kind: "archive",
@@ -109,11 +111,11 @@ async function textOf(body: ReadableStream<Uint8Array>): Promise<string> {
 
 async function readSecrets(
   context: Context,
-  opened: OpenDatastore,
+  opened: OpenProof,
   { namespace, names }: { readonly namespace: string; readonly names: readonly string[] },
 ): Promise<ReadonlyMap<string, FoundSecret>> {
-  const { database, facts } = opened;
-  const sealed = sealedValues(facts.bootstrap);
+  const { file, database } = opened.store;
+  const sealed = sealedValues(opened.proof.snapshot.bootstrap);
   const found = new Map<string, FoundSecret>();
   const take = (name: string, value: Uint8Array): void => {
     const plain = isSealed(value) ? sealed.open(value) : value;
@@ -128,7 +130,7 @@ async function readSecrets(
     return found;
   }
   const wanted = new Map(names.map((name) => [folder + name, name]));
-  const source = etcdObjects(opened.datastore, { signal: context.host.signal });
+  const source = etcdObjects(file, { signal: context.host.signal });
   await source.walk(({ key, value }) => {
     const name = wanted.get(new TextDecoder().decode(key));
     if (name !== undefined) take(name, value);

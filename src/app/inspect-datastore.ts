@@ -5,18 +5,11 @@ import { openFile } from "../sys/files.ts";
 import { openSqlite } from "../sys/sqlite.ts";
 import type { InspectOptions } from "../datastore/etcd-snapshot.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
-import type { RandomAccess } from "../sys/files.ts";
-import type { SqlReader } from "../sys/sqlite.ts";
-
-export interface OpenDatastoreFile {
-  readonly file: RandomAccess;
-  /** The same file open in SQLite; undefined for an etcd snapshot. */
-  readonly database: SqlReader | undefined;
-}
+import type { ObjectStore } from "../datastore/objects.ts";
 
 /** Reads it to its end. Throws what `inspectSnapshot` or `inspectSqlite` throw. */
 export async function inspectDatastore(
-  { file, database }: OpenDatastoreFile,
+  { file, database }: ObjectStore,
   options: InspectOptions,
 ): Promise<DatastoreFacts> {
   return database === undefined

@@ -62,6 +62,10 @@ const planSchema = v.object({
   wasReady: v.boolean(),
   hadUnit: v.boolean(),
   keep: v.boolean(),
+  /** What is restored; for estimates of later ones. */
+  datastore: v.optional(v.object({ kind: v.picklist(["etcd", "sqlite"]), bytes: v.number() })),
+  /** Path of the safety backup, when there is one. */
+  safetyBackup: v.optional(v.string()),
 });
 
 /** All that a resume or rollback has to know; the first line of the journal. */

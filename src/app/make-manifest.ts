@@ -110,15 +110,14 @@ interface KindFacts {
 
 /** SQLite has no members: its one server stands for them. */
 function factsOfKind({ snapshot, settings, context }: ManifestParts): KindFacts {
-  const { hostname } = context.host;
+  const nodeName = (settings.one("node-name") ?? context.host.hostname).toLowerCase();
   if (snapshot.kind === "sqlite") {
-    const nodeName = (settings.one("node-name") ?? hostname).toLowerCase();
     const members = [{ name: nodeName, peerUrls: [] }];
     return { nodeName, etcd: undefined, members, storageVersion: undefined };
   }
   const { clusterVersion, members, storageVersion } = snapshot.facts;
   return {
-    nodeName: nodeNameOf(snapshot.saved.name, hostname),
+    nodeName: nodeNameOf(snapshot.saved.name, nodeName),
     etcd: clusterVersion,
     members: members.map(({ name, peerUrls }) => ({ name, peerUrls })),
     storageVersion,

@@ -6,5 +6,7 @@ export const STATE_FOLDER = "/var/lib/railiance/cluster";
 export const LOCK_FILE = "/run/railiance/cluster.lock";
 /** Default archive folder: the interface every Railiance layer keeps. */
 export const ARCHIVE_FOLDER = "/opt/backup/railiance/cluster";
+/** Below an archive folder: what was there before each restore. Kept apart, or it would be the newest backup. */
+export const BEFORE_RESTORE = "before-restore";
 /** Plaintext goes to memory when it can. */
 export const MEMORY_FOLDERS = ["/dev/shm", "/run"];

@@ -8,6 +8,7 @@ import { readContent } from "./read-content.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 import type { SignatureState } from "../archive/signature.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
+import type { ObjectStore } from "../datastore/objects.ts";
 import type { Stage } from "../sys/stage.ts";
 import type { Check } from "./archive-checks.ts";
 import type { Context } from "./context.ts";
@@ -41,6 +42,12 @@ export interface Proof {
   readonly files: readonly { readonly entry: Entry; readonly path: string }[];
 }
 
+/** A proof, and the datastore it is of: plaintext, which is gone when this is disposed, or with the process. */
+export interface OpenProof extends AsyncDisposable {
+  readonly proof: Proof;
+  readonly store: ObjectStore;
+}
+
 /**
  * Reads the archive to its end, then its datastore page by page, and opens that
  * with the archive's own token. Throws an OperatorError: exit `key` when no
@@ -49,30 +56,42 @@ export interface Proof {
  * plaintext outlives the call, or the process; with it the stage's owner wipes.
  */
 export async function proveArchive(context: Context, options: ProofOptions): Promise<Proof> {
+  await using open = await openProof(context, options);
+  return open.proof;
+}
+
+/** The same, and the datastore stays open after it. */
+export async function openProof(context: Context, options: ProofOptions): Promise<OpenProof> {
   await using file = await openArchiveFile(context, options.path);
   // proveDatastore() compares its hash with what was stored: hashing takes a third of the time.
   const archive = await openArchive(file.stream(), options.identities, {
     hashedByCaller: ({ kind }) => kind === "datastore",
   });
+  await using cleanup = new AsyncDisposableStack();
   try {
     const { manifest, runbook } = archive;
     const signature = await checkSignature(manifest);
-    await using content = await readContent(context, archive, options);
+    const content = cleanup.use(await readContent(context, archive, options));
     await archive.finish();
     const sha256 = file.digest();
     const facts = { path: file.path, size: file.size, chunks: file.chunks, sha256 };
     const checks = archiveChecks(facts, { manifest, signature, expected: options.sha256 });
     const store = await proveDatastore(context, { manifest, ...content });
+    const held = cleanup.move();
     return {
-      path: file.path,
-      size: file.size,
-      sha256,
-      manifest,
-      runbook,
-      checks: [...checks, ...store.checks],
-      signature,
-      snapshot: store.facts,
-      files: content.files,
+      proof: {
+        path: file.path,
+        size: file.size,
+        sha256,
+        manifest,
+        runbook,
+        checks: [...checks, ...store.checks],
+        signature,
+        snapshot: store.facts,
+        files: content.files,
+      },
+      store: { file: content.datastore, database: content.database },
+      [Symbol.asyncDispose]: () => held.disposeAsync(),
     };
   } catch (error) {
     await archive.cancel(error);

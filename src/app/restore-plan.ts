@@ -6,6 +6,7 @@ import { sha256Hex } from "../sys/hash.ts";
 import { GUARD_FILE } from "../k3s/guard.ts";
 import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
+import { datastoreSize } from "./estimate.ts";
 import { STATE_FOLDER } from "./places.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
@@ -55,6 +56,7 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     wasReady: state === "active",
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
+    datastore: { kind: input.manifest.datastore.kind, bytes: datastoreSize(input.manifest) },
   };
 }
 

@@ -10,13 +10,14 @@ import { createStage } from "../sys/stage.ts";
 import { resolveArchive } from "./archives.ts";
 import { inspectDatastoreAt } from "./inspect-datastore.ts";
 import { wipeLeftovers } from "./make-stage.ts";
-import { openingKeys } from "./opening-keys.ts";
+import { foundKeys, secretsOf } from "./opening-keys.ts";
 import { STATE_FOLDER } from "./places.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { stagedPath } from "./restore-steps.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
+import type { FoundIdentities } from "../keys/found.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan } from "./journal.ts";
 import type { Proof } from "./proof.ts";
@@ -28,6 +29,8 @@ export interface RestoreStage extends AsyncDisposable {
   readonly proof: Proof;
   /** Lays a file of ours (0600) beside what came out of the archive. */
   write(entry: string, content: string): Promise<string>;
+  /** All that this host has to open archives with. */
+  readonly keys: FoundIdentities;
   /** Gives the plaintext its place for the time of the restore: disposing does not wipe it any more. */
   keepAs(folder: string): Promise<void>;
 }
@@ -40,34 +43,38 @@ export async function stageForRestore(
   context: Context,
   options: RestoreOptions,
 ): Promise<RestoreStage> {
-  const identities = await openingKeys(context, options.identityFiles);
+  const keys = await foundKeys(context, options.identityFiles);
+  const identities = secretsOf(keys);
   await wipeLeftovers();
   let path = await resolveArchive(options.directory, options.archive);
   try {
-    return await stageOne(context, { path, identities });
+    return await stageOne(context, { path, keys });
   } catch (error) {
     const damaged = error instanceof OperatorError && error.exit === "verifyFailed";
     if (!damaged || options.archive !== undefined) throw located(error, path);
     path = await findWholeArchive(context, { options, identities, damaged: path, error });
-    return stageOne(context, { path, identities });
+    return stageOne(context, { path, keys });
   }
 }
 
 async function stageOne(
   context: Context,
-  input: { readonly path: string; readonly identities: readonly string[] },
+  input: { readonly path: string; readonly keys: FoundIdentities },
 ): Promise<RestoreStage> {
+  const { path, keys } = input;
   const stage = await createStage(STATE_FOLDER);
   try {
-    context.talk({ type: "step", text: `verifying ${input.path}` });
-    const proof = await proveArchive(context, { ...input, into: stage });
+    context.talk({ type: "step", text: `verifying ${path}` });
+    const identities = secretsOf(keys);
+    const proof = await proveArchive(context, { path, identities, into: stage });
     await stage.write("manifest.json", serializeManifest(proof.manifest));
     const checks = proof.checks.reduce((sum, check) => sum + (check.count ?? 1), 0);
     context.talk({ type: "done", text: `archive verified to its end: ${checks} checks` });
     return {
-      path: input.path,
+      path,
       proof,
       write: (entry, content) => stage.write(entry, content),
+      keys,
       keepAs: (folder) => moveDurably(stage.path, `${folder}/archive`),
       [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
     };

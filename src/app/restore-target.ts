@@ -1,10 +1,10 @@
 /** Whether this host may be restored from this archive. */
 import { caHash } from "../datastore/bootstrap.ts";
 import { OperatorError } from "../errors.ts";
-import { compareVersions, k3sVersion } from "../k3s/version.ts";
 import { readSettings } from "../k3s/settings.ts";
-import { freeBytes, readTextIfPresent, statOf } from "../sys/files.ts";
+import { existingPart, freeBytes, readTextIfPresent } from "../sys/files.ts";
 import { sizeText } from "../words.ts";
+import { checkVersions } from "./version-rules.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context, Warning } from "./context.ts";
 import type { RestoreOptions } from "./restore.ts";
@@ -25,27 +25,8 @@ export async function checkTarget(context: Context, target: Target): Promise<War
   await requireSameCluster(target);
   await requireRoom(manifest);
   const settings = await readSettings({ dataDir: manifest.host.dataDir });
-  const version = await k3sVersion(context.host, settings.k3s);
-  const order = compareVersions(version, manifest.k3s.version);
-  if (order < 0 && !options.force) {
-    throw new OperatorError(
-      "refused",
-      "K3S_OLDER",
-      `this host has K3s ${version}, older than the ${manifest.k3s.version} of the backup`,
-      {
-        hint: `install K3s ${manifest.k3s.version} or newer; an older one may not read the data (--force tries it all the same)`,
-      },
-    );
-  }
   return [
-    ...(order > 0
-      ? [
-          {
-            code: "K3S_NEWER",
-            message: `this host has K3s ${version}, the backup is of ${manifest.k3s.version}`,
-          },
-        ]
-      : []),
+    ...(await checkVersions(context, { manifest, settings, force: options.force })),
     ...clockBehind(context, manifest),
   ];
 }
@@ -89,14 +70,16 @@ async function requireSameCluster({ manifest, options }: Target): Promise<void> 
   );
 }
 
-/** etcd unpacks the snapshot beside the data that is kept (k3s.md 2.1). */
-async function requireRoom(manifest: Manifest): Promise<void> {
+/** Bytes that a restore takes on the disk of K3s's database: etcd unpacks the snapshot beside the data that is kept (k3s.md 2.1). */
+export function roomForRestore(manifest: Manifest): number {
   const size = manifest.entries.find(({ path }) => path === manifest.datastore.entry)?.size ?? 0;
-  let folder = `${manifest.host.dataDir}/server/db`;
-  while ((await statOf(folder)) === undefined && folder !== "/")
-    folder = folder.slice(0, folder.lastIndexOf("/")) || "/";
   // Two write-ahead log files of 64 MB; SQLite has one, which grows with what is written.
-  const needed = (manifest.datastore.kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
+  return (manifest.datastore.kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
+}
+
+async function requireRoom(manifest: Manifest): Promise<void> {
+  const folder = await existingPart(`${manifest.host.dataDir}/server/db`);
+  const needed = roomForRestore(manifest);
   const free = await freeBytes(folder);
   if (free >= needed) return;
   throw new OperatorError(

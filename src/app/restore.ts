@@ -17,7 +17,10 @@ import { fitLines, fitWarnings, requireFit } from "./fit-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
 import { restartElsewhere } from "./restart-elsewhere.ts";
 import { rollBack } from "./restore-rollback.ts";
-import { lossLines, lossSince } from "./loss.ts";
+import { estimateText, lastMeasured } from "./estimate.ts";
+import { labelled } from "./loss.ts";
+import { lookAtToday } from "./today.ts";
+import { etcdDoubt } from "./version-rules.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
@@ -26,6 +29,7 @@ import type { Journal, JournalState, RestorePlan } from "./journal.ts";
 import type { RestartElsewhere } from "./restart-elsewhere.ts";
 import type { RestoreStage } from "./restore-stage.ts";
 import type { FitOptions, HostFit } from "./host-fit.ts";
+import type { SafetyBackup } from "./safety-backup.ts";
 import type { BoundStep, StepResult } from "./restore-act.ts";
 import type { StepInput } from "./restore-steps.ts";
 
@@ -33,6 +37,8 @@ export interface RestoreOptions extends FitOptions {
   /** Path, name or id; undefined means the newest. */
   readonly archive: string | undefined;
   readonly directory: string;
+  /** Where `.sops.yaml` is looked for, upwards: whom a safety backup is for. */
+  readonly workingDirectory: string;
   /** Undefined means the one in the archive. */
   readonly dataDir: string | undefined;
   readonly identityFiles: readonly string[];
@@ -60,6 +66,8 @@ export interface RestoreResult {
   readonly kept: readonly string[];
   /** What the operator has to restart by hand; only after a restore. */
   readonly restart?: RestartElsewhere;
+  /** What was here before as an archive; absent for a plan, and after a cut that came before it. */
+  readonly safetyBackup?: SafetyBackup;
   readonly warnings: readonly Warning[];
   /** How the archive fits this host; not known when going on with an earlier restore. */
   readonly fit?: HostFit;
@@ -89,21 +97,29 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     fit,
   });
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const loss = await lossSince(context, { proof: stage.proof, settings });
+  await using today = await lookAtToday(context, { ...stage, ...options, settings });
+  for (const doubt of etcdDoubt(today.etcd, manifest)) {
+    context.talk({ type: "warning", ...doubt });
+    warnings.push(doubt);
+  }
   const sentences = [
     ...describePlan(plan, manifest, context.host.now()),
     ...fitLines(fit, manifest),
-    ...lossLines(loss),
+    ...labelled("takes", [estimateText(manifest, await lastMeasured())]),
+    ...today.lines,
   ];
   for (const text of sentences) context.talk({ type: "note", text });
   const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings, fit };
   if (options.plan) return { ...result, outcome: "planned", steps: [] };
   if (!options.force) requireFit(fit);
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
-  const { input, journal: opened } = await begin(context, plan, stage);
+  const safetyBackup = await today.save();
+  const saved = safetyBackup.path === null ? plan : { ...plan, safetyBackup: safetyBackup.path };
+  const { input, journal: opened } = await begin(context, saved, stage);
   await using journal = opened;
-  const steps = await act(context, { plan, journal, steps: stepsFor(RESTORE_STEPS, input) });
-  return { ...result, outcome: "restored", steps, restart: await toRestart(context, plan) };
+  const steps = await act(context, { plan: saved, journal, steps: stepsFor(RESTORE_STEPS, input) });
+  const restart = await toRestart(context, plan);
+  return { ...result, outcome: "restored", steps, safetyBackup, restart };
 }
 
 /** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
@@ -142,7 +158,13 @@ async function goOn(
     );
   }
   const { plan } = unfinished;
-  const result = { archive: plan.archive, plan: [], kept: keptPlaces(plan), warnings: [] };
+  const result = {
+    archive: plan.archive,
+    plan: [],
+    kept: keptPlaces(plan),
+    warnings: [],
+    ...safetyOf(plan),
+  };
   await using journal = await openJournal({ now: () => context.host.now() });
   if (options.rollback) {
     await rollBack(context, { plan, journal, reason: "asked for by the operator" });
@@ -201,4 +223,9 @@ function keptPlaces(plan: RestorePlan): string[] {
   const places = keptFolders(plan);
   if (plan.files.some(({ kept }) => kept !== null)) places.push(`${plan.folder}/before`);
   return places;
+}
+
+/** What the journal knows of it. */
+function safetyOf({ safetyBackup }: RestorePlan): Pick<RestoreResult, "safetyBackup"> {
+  return safetyBackup === undefined ? {} : { safetyBackup: { path: safetyBackup } };
 }

@@ -140,7 +140,8 @@ async function removeOurs(context: Context, login: Settings, saved: string): Pro
   }
 }
 
-async function inspectWithTokens(
+/** Proves the snapshot at `path` with the token that opens it. Throws what `inspectSnapshot` throws. */
+export async function inspectWithTokens(
   context: Context,
   path: string,
   tokens: readonly TokenCandidate[],

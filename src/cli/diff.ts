@@ -31,7 +31,7 @@ export const diffCommand: Command = {
   name: "diff",
   summary: "show which objects changed since an archive, or between two",
   about:
-    "Compares an archive with the cluster that runs here (by a snapshot saved and removed through K3s), or with a newer archive: which objects were created, changed, deleted, or made anew (the same name, another UID), and which helm releases moved. Archives are verified first; what is in an object is never shown. Leases, events and the like are only counted. Reads embedded etcd only. The exit code is 0 whether or not anything differs.",
+    "Compares an archive with the cluster that runs here (by a snapshot saved and removed through K3s, or a copy of its SQLite database; when K3s is down, of its files), or with a newer archive: which objects were created, changed, deleted, or made anew (the same name, another UID), and which helm releases moved. Archives are verified first; what is in an object is never shown. Leases, events and the like are only counted. Reads embedded etcd and SQLite. The exit code is 0 whether or not anything differs.",
   flags: [
     { name: "all", kind: "boolean", help: "list every object, also leases, events and the like" },
     { name: "force", kind: "boolean", help: "compare although they are of different clusters" },
@@ -104,7 +104,8 @@ function linesOf(
 }
 
 function sideCells(side: DiffSide, now: Date): string[] {
-  const what = side.kind === "live" ? `live cluster, ${side.host}` : (side.path ?? "");
+  const live = side.stopped === true ? "files of the stopped cluster" : "live cluster";
+  const what = side.kind === "live" ? `${live}, ${side.host}` : (side.path ?? "");
   const age = formatAge(new Date(side.created), now);
   return [`${formatTime(side.created)} (${age})`, `revision ${side.revision}`, what];
 }

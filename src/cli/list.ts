@@ -25,17 +25,28 @@ export const listCommand: Command = {
     const result = await listArchives(context, { directory: directoryOf(input, context) });
     return {
       exit: "ok",
-      lines: linesOf(result.archives, context.host.now()),
+      lines: linesOf(result, context.host.now()),
       fields: {
         directory: result.directory,
         archives: result.archives.map(fieldsOf),
+        before_restore: result.beforeRestore.map(fieldsOf),
         bytes: result.size,
       },
     };
   },
 };
 
-function linesOf(archives: readonly Archive[], now: Date): string[] {
+function linesOf({ archives, beforeRestore }: ListResult, now: Date): string[] {
+  if (beforeRestore.length === 0) return tableOf(archives, now);
+  return [
+    ...(archives.length === 0 ? ["no backup"] : tableOf(archives, now)),
+    "",
+    "what was here before a restore (no backups: taken only when given by path):",
+    ...tableOf(beforeRestore, now),
+  ];
+}
+
+function tableOf(archives: readonly Archive[], now: Date): string[] {
   const rows = archives.map((archive) => [
     formatTime(archive.created),
     formatAge(new Date(archive.created), now),

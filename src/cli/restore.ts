@@ -20,7 +20,7 @@ export const restoreCommand: Command = {
   name: "restore",
   summary: "bring this server's cluster back from an archive",
   about:
-    "Proves the archive whole, shows what will happen, asks, and restores: stops K3s, moves today's data aside (nothing is deleted), puts files and datastore back, starts K3s and checks it. When that fails, what ran before runs again.",
+    "Proves the archive whole, shows what will happen and what would be lost, asks, saves what is here now as an archive of its own, and restores: stops K3s, moves today's data aside (nothing is deleted), puts files and datastore back, starts K3s and checks it. When that fails, what ran before runs again.",
   flags: [
     { name: "plan", kind: "boolean", help: "only say what would happen" },
     { name: "yes", short: "y", kind: "boolean", help: "do not ask" },
@@ -73,6 +73,7 @@ export const restoreCommand: Command = {
     const options = {
       archive: name === undefined ? undefined : archiveOf(name, context),
       directory: directoryOf(input, context),
+      workingDirectory: context.workingDirectory,
       dataDir: pathOf(input, "data-dir", context),
       identityFiles: pathsOf(input, "identity", context),
       yes: input.has("yes"),
@@ -130,10 +131,13 @@ async function planOnly(
 
 function outcomeOf(result: RestoreResult): Outcome {
   const kept = result.kept.map((path) => `what was there before is kept in ${path}`);
+  const path = result.safetyBackup?.path ?? null;
+  const saved = path === null ? [] : [`and saved, to be restored as any archive, in ${path}`];
   const done = {
     restored: [
       `restored from ${result.archive}`,
       ...kept,
+      ...saved,
       ...(result.restart?.sentences ?? []).map((text) => `left to do: ${text}`),
     ],
     "rolled-back": ["went back: what was there before the restore is there again"],
@@ -163,6 +167,7 @@ function outcomeOf(result: RestoreResult): Outcome {
             },
           }),
       ...fitFields(result.fit),
+      ...(result.safetyBackup === undefined ? {} : { safety_backup: result.safetyBackup }),
     },
   };
 }

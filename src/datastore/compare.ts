@@ -25,6 +25,8 @@ export interface ObjectSource {
   /** Hands out each live record once, newest change first. */
   walk(visit: (record: LiveRecord) => void): Promise<void>;
   readonly sealed: SealedValues;
+  /** Who counted the revisions. A cluster that moved from SQLite to etcd counts anew, so those of two kinds say nothing of each other. */
+  readonly numbering: "etcd" | "kine";
 }
 
 /** `recreated`: the same name, but another object (another UID). */
@@ -62,10 +64,12 @@ export async function compareObjects(
   await older.walk((record) => table.add(record.key, before.read(record)));
   const after = new SideReader(newer.sealed);
   const found = new Findings();
+  const comparable = older.numbering === newer.numbering;
   await newer.walk((record) => {
     const facts = after.read(record);
     const row = table.find(record.key);
-    const verdict = row < 0 ? CREATED : verdictOn(table.factsOf(row), facts);
+    const verdict =
+      row < 0 ? CREATED : verdictOn({ older: table.factsOf(row), newer: facts, comparable });
     if (row >= 0) table.meet(row);
     if (verdict === undefined) found.unchanged += 1;
     else found.add(textOf(record.key), verdict, facts);
@@ -91,14 +95,23 @@ interface Verdict {
 const CREATED: Verdict = { change: "created", rewritten: false };
 const DELETED: Verdict = { change: "deleted", rewritten: false };
 
+interface Pair {
+  readonly older: ObjectFacts;
+  readonly newer: ObjectFacts;
+  /** Whether the revisions of both were counted by the same datastore. */
+  readonly comparable: boolean;
+}
+
 /** What became of an object whose key is in both; undefined when nothing did. */
-function verdictOn(older: ObjectFacts, newer: ObjectFacts): Verdict | undefined {
+function verdictOn({ older, newer, comparable }: Pair): Verdict | undefined {
+  const rewritten = older.digest.every((byte, index) => byte === newer.digest[index]);
   // Where a UID is not known the revision of its making tells as much, and after a restore too.
   const known = older.uid !== undefined && newer.uid !== undefined;
-  const same = known ? older.uid === newer.uid : older.createRevision === newer.createRevision;
+  const same = known
+    ? older.uid === newer.uid
+    : !comparable || older.createRevision === newer.createRevision;
   if (!same) return { change: "recreated", rewritten: false };
-  const rewritten = older.digest.every((byte, index) => byte === newer.digest[index]);
-  if (rewritten && older.modRevision === newer.modRevision) return undefined;
+  if (rewritten && (!comparable || older.modRevision === newer.modRevision)) return undefined;
   return { change: "changed", rewritten };
 }
 

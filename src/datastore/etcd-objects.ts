@@ -20,6 +20,7 @@ export interface EtcdObjectsOptions {
 export function etcdObjects(file: RandomAccess, options: EtcdObjectsOptions = {}): ObjectSource {
   const { bootstrap, signal } = options;
   return {
+    numbering: "etcd",
     sealed: sealedValues(bootstrap),
     async walk(visit) {
       const bolt = await openBolt(file);

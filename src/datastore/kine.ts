@@ -22,7 +22,7 @@ const COLUMNS = [
   "old_value",
 ];
 /** kine's own note of how far history was removed; no key of the cluster. */
-const COMPACTED = "compact_rev_key";
+export const COMPACTED = "compact_rev_key";
 
 export interface KineFacts {
   readonly revision: number;
@@ -138,7 +138,8 @@ function numberIn(database: SqlReader, sql: string): number {
   return Number(number);
 }
 
-function notKine(what: string): OperatorError {
+/** The error for a database that K3s did not make. `what` is a clause. */
+export function notKine(what: string): OperatorError {
   return new OperatorError(
     "verifyFailed",
     "DATABASE_NOT_KINE",

@@ -62,6 +62,11 @@ export async function requireNoServer(host: Host): Promise<void> {
   );
 }
 
+/** Whether a K3s server runs on this host now, by its unit or by hand. */
+export async function serverRuns(): Promise<boolean> {
+  return (await serverProcesses()).length > 0;
+}
+
 async function serverProcesses(): Promise<number[]> {
   const servers = (await hostProcesses()).filter(({ command }) => SERVER.test(command));
   return servers.map(({ pid }) => pid);

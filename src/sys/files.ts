@@ -59,6 +59,15 @@ export async function freeBytes(path: string): Promise<number> {
   return info.bavail * info.bsize;
 }
 
+/** The longest part of a path that is there: where it would be made. */
+export async function existingPart(path: string): Promise<string> {
+  let part = path;
+  while (part !== "/" && (await statOf(part)) === undefined) {
+    part = part.slice(0, part.lastIndexOf("/")) || "/";
+  }
+  return part;
+}
+
 /** Every regular file below a folder, as sorted absolute paths; links are listed, not followed. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];

@@ -3,7 +3,8 @@
 /** `<sys/resource.h>`, `<sys/prctl.h>`, `<sys/file.h>` of Linux, the same on every processor we build for. */
 const RLIMIT_CORE = 4;
 const PR_SET_DUMPABLE = 4;
-const LOCK_EX_NB = 2 | 4;
+/** LOCK_EX or LOCK_SH, with LOCK_NB. */
+const LOCK = { exclusive: 2 | 4, shared: 1 | 4 } as const;
 
 const SYMBOLS = {
   flock: { args: ["i32", "i32"], returns: "i32" },
@@ -24,11 +25,14 @@ async function open() {
   throw new TypeError("no C library found");
 }
 
-/** flock(2), exclusive and without waiting; false when somebody else holds it. Throws a TypeError outside Bun. */
-export async function tryFlock(descriptor: number): Promise<boolean> {
+/** flock(2) without waiting; false when somebody else holds it. Throws a TypeError outside Bun. */
+export async function tryFlock(
+  descriptor: number,
+  kind: keyof typeof LOCK = "exclusive",
+): Promise<boolean> {
   if (!("Bun" in globalThis)) throw new TypeError("locking needs the compiled program or Bun");
   const library = await open();
-  const result = library.symbols.flock(descriptor, LOCK_EX_NB);
+  const result = library.symbols.flock(descriptor, LOCK[kind]);
   library.close();
   return result === 0;
 }

@@ -4,7 +4,7 @@
  */
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { OperatorError } from "../errors.ts";
+import { OperatorError, systemCode } from "../errors.ts";
 import { tryFlock } from "./libc.ts";
 
 /**
@@ -24,4 +24,21 @@ export async function takeLock(path: string, holder: string): Promise<AsyncDispo
   await handle.truncate(0);
   await handle.write(`${holder}\n`);
   return { [Symbol.asyncDispose]: () => handle.close() };
+}
+
+/**
+ * Keeps out whoever would lock this file to write to it (bolt does, so etcd does),
+ * without changing it. Undefined when somebody has it locked; "missing" when there is none.
+ */
+export async function shareLock(path: string): Promise<AsyncDisposable | "missing" | undefined> {
+  let handle;
+  try {
+    handle = await open(path, "r");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "missing";
+    throw error;
+  }
+  if (await tryFlock(handle.fd, "shared")) return { [Symbol.asyncDispose]: () => handle.close() };
+  await handle.close();
+  return undefined;
 }

@@ -11,7 +11,12 @@ const objects = v.array(
   v.object({ object: v.string(), key: v.string(), uid: v.nullable(v.string()) }),
 );
 const changes = v.object({ count: v.number(), objects });
-const side = v.object({ kind: v.string(), revision: v.number(), cluster_id: v.string() });
+const side = v.object({
+  kind: v.string(),
+  revision: v.number(),
+  cluster_id: v.string(),
+  stopped: v.optional(v.boolean()),
+});
 const resultSchema = v.object({
   status: v.string(),
   older: side,
@@ -181,10 +186,17 @@ describe.skipIf(skipWithoutLab())("diff", () => {
     expect(result.stdout + turned.stdout).not.toMatch(VALUES);
   }, 90_000);
 
-  test("says in one sentence when K3s is down, and what needs root", async () => {
-    const down = await server.run(`${PROGRAM} diff`);
-    expect(down.exitCode).toBe(5);
-    expect(down.stderr.match(/^error: /gm)).toHaveLength(1);
+  test("reads the files of a K3s that is down, without a change to them, and says what needs root", async () => {
+    const files = "find /var/lib/rancher/k3s/server/db -type f -exec md5sum {} + | sort";
+    const before = await server.must(files);
+    const down = await server.run(`${PROGRAM} diff ${first} --all --json`);
+    expect(down.exitCode).toBe(0);
+    const result = v.parse(resultSchema, JSON.parse(down.stdout));
+    expect(result.newer.stopped).toBe(true);
+    expect(names(result.deleted.objects)).toEqual(["default/configmap/gone"]);
+    expect(names(result.created.objects)).toContain("db/secret/pg");
+    expect(result.unopened).toBe(0);
+    expect(await server.must(files)).toBe(before);
     const user = await server.run(`setpriv --reuid=nobody --clear-groups ${PROGRAM} diff`);
     expect(user.exitCode).toBe(5);
     expect(user.stderr).toContain("a comparison with the live cluster needs root");
@@ -202,15 +214,46 @@ describe.skipIf(skipWithoutLab())("diff", () => {
     expect(names(forced.recreated.objects)).toContain("namespace/default");
   }, 120_000);
 
-  test("says that it reads etcd only, on a server with SQLite", async () => {
-    await using other = await startBareServer({ datastore: "sqlite" });
+  test("compares an archive of SQLite with the live database beside it, Secrets decrypted, and two of them", async () => {
+    const config = "secrets-encryption: true\n";
+    await using other = await startBareServer({ fresh: true, datastore: "sqlite", config });
     await giveKey(other);
-    other.write("/root/a.age", server.readBytes(first));
-    await other.must(`install -m 600 /root/a.age /root/archive.tar.zst.age`);
-    const key = server.read("/root/.config/sops/age/keys.txt");
-    other.write("/root/key.txt", key);
-    const result = await other.run(`${PROGRAM} diff /root/archive.tar.zst.age -i /root/key.txt`);
-    expect(result.exitCode).toBe(5);
-    expect(result.stderr).toContain("only embedded etcd can, and it is in SQLite");
-  }, 120_000);
+    await other.kubectl("create", "secret", "generic", "kept", "--from-literal=v=hunter2");
+    await other.kubectl("create", "secret", "generic", "anew", "--from-literal=v=hunter3");
+    const run = async (args: string) => {
+      const result = await other.run(`${PROGRAM} ${args}`, { timeout: 60_000 });
+      expect({
+        args,
+        exit: result.exitCode,
+        leak: VALUES.test(result.stdout + result.stderr),
+      }).toEqual({
+        args,
+        exit: 0,
+        leak: false,
+      });
+      return result.stdout.trim();
+    };
+    const before = await run("backup -q");
+    await other.kubectl("create", "configmap", "made", "--from-literal=v=TOP-SECRET");
+    await other.kubectl("delete", "secret", "anew");
+    await other.kubectl("create", "secret", "generic", "anew", "--from-literal=v=hunter3");
+    const live = v.parse(resultSchema, JSON.parse(await run("diff --all --json")));
+    expect(names(live.created.objects).filter((name) => name.includes("made"))).toEqual([
+      "default/configmap/made",
+    ]);
+    expect(names(live.recreated.objects)).toEqual(["default/secret/anew"]);
+    expect(names(live.changed.objects).join()).not.toContain("kept");
+    expect([live.unopened, live.newer.stopped]).toEqual([0, false]);
+    const after = await run("backup -q");
+    await other.stopCluster();
+    const two = v.parse(
+      resultSchema,
+      JSON.parse(await run(`diff --all --json ${before} ${after}`)),
+    );
+    expect(names(two.recreated.objects)).toEqual(["default/secret/anew"]);
+    const { stdout } = await other.run(
+      "ls -d /dev/shm/railiance-* /run/railiance-stage-* /var/tmp/railiance-* /var/lib/railiance/cluster/railiance-stage-* 2>/dev/null; true",
+    );
+    expect(stdout.trim()).toBe("");
+  }, 180_000);
 });

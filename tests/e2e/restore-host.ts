@@ -42,6 +42,8 @@ export async function makeBackup(server: BareServer, dataDir = DATA): Promise<Ba
     return (await server.run(`k3s kubectl get ${own}`)).exitCode === 0;
   });
   await makeObject(server, "before");
+  // A young cluster makes it in its own time; made after the backup it would be another one after the restore.
+  await server.must("until k3s kubectl get configmap/kube-root-ca.crt; do sleep 0.2; done");
   await server.kubectl("create", "secret", "generic", "password", "--from-literal=value=hunter2");
   const archive = (await server.must(`${PROGRAM} backup -q --data-dir ${dataDir}`)).trim();
   return {

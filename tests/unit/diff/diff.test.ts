@@ -15,6 +15,7 @@ import { makeTestArchive } from "../../helpers/archive.ts";
 import { testContext } from "../../helpers/context.ts";
 import { failureOf } from "../../helpers/errors.ts";
 import { treeOf, withFolder } from "../../helpers/folder.ts";
+import { databaseOf } from "./kine-sides.ts";
 import { bootstrapOf, plainSide, sideOf, snapshotBytes, snapshotFile, truth } from "./support.ts";
 import type { DiffOptions, DiffResult } from "../../../src/app/diff.ts";
 import type { Difference } from "../../../src/datastore/compare.ts";
@@ -46,6 +47,17 @@ async function archiveOf(
       ...options.manifest,
     },
   });
+}
+
+/** The same cluster on SQLite. */
+async function sqliteArchiveOf(
+  name: FixtureName,
+  options: TestArchiveOptions = {},
+): Promise<TestArchive> {
+  const { bytes, revision, keys } = await databaseOf(name);
+  const { manifest } = await archiveOf(name);
+  const datastore = { ...manifest.datastore, kind: "sqlite" as const, revision, keys };
+  return archiveOf(name, { datastore: bytes, manifest: { datastore }, ...options });
 }
 
 const older = await archiveOf("older");
@@ -134,12 +146,20 @@ describe("diff()", () => {
     expect(error.code).toBe("ARCHIVE_RENAMED");
   });
 
-  test("says that it reads etcd alone", async () => {
-    const datastore = { ...newer.manifest.datastore, kind: "sqlite" as const };
-    const sqlite = await archiveOf("newer", { manifest: { datastore } });
-    const error = await failureOf(() => run([older, sqlite]));
-    expect([error.exit, error.code]).toEqual(["precondition", "DATASTORE_UNSUPPORTED"]);
-    expect(error.message).toContain("only those of etcd can be compared");
+  test("compares archives of SQLite, and one of SQLite with one of the etcd its cluster moved to", async () => {
+    const [before, after] = [await sqliteArchiveOf("older"), await sqliteArchiveOf("newer")];
+    const alone = await run([before, after]);
+    expect(alone.comparison.differences).toHaveLength(8);
+    expect(alone.comparison.unopened).toBe(0);
+    const moved = await run([before, newer]);
+    expect(moved.comparison.differences).toHaveLength(8);
+    expect((await run([before, older])).comparison.differences).toEqual([]);
+  });
+
+  test("compares nothing of a database that is not the one of its manifest", async () => {
+    const { bytes } = await databaseOf("older");
+    const other = await sqliteArchiveOf("newer", { datastore: bytes });
+    expect((await failureOf(() => run([older, other]))).code).toBe("MANIFEST_MISMATCH");
   });
 
   test("asks for root only for the live cluster, before it reads anything", async () => {

@@ -79,6 +79,7 @@ export interface PlainRecord {
 export function plainSide(records: Iterable<PlainRecord>, bootstrap?: BootstrapData): ObjectSource {
   const encoder = new TextEncoder();
   return {
+    numbering: "etcd",
     sealed: sealedValues(bootstrap),
     async walk(visit) {
       for (const { key, value, created = 1, modified = 1 } of records) {

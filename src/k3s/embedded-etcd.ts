@@ -1,0 +1,67 @@
+/** Which etcd the K3s on this host brings along, known without starting it. */
+import { Buffer } from "node:buffer";
+import { openFile, statOf } from "../sys/files.ts";
+import { findProgram } from "../sys/find-program.ts";
+import type { Host } from "../sys/host.ts";
+import type { Settings } from "./settings.ts";
+
+export interface EmbeddedEtcd {
+  /** `3.6` */
+  readonly minor: string;
+  /** For people: where that is known from. */
+  readonly source: string;
+}
+
+const PIECE = 4 * 1024 * 1024;
+/** No line of build information is longer. */
+const OVERLAP = 1024;
+/** A line of `go version -m`: every Go program carries them. */
+const MODULE = "dep\tgo.etcd.io/etcd/server/v3\tv";
+/** The line of a module, and of what it was replaced by: K3s has a fork of its own. */
+const LINES = /^dep\t\S+\tv(\d+\.\d+)\.[^\n]*(?:\n=>\t\S+\tv(\d+\.\d+)\.)?/;
+
+/**
+ * By Kubernetes minor, from K3s's release notes; 1.36 was seen (k3s-observed.md 16.3).
+ * What is newer than the table is not guessed.
+ */
+const BY_KUBERNETES: readonly { readonly upTo: number; readonly etcd: string }[] = [
+  { upTo: 33, etcd: "3.5" },
+  { upTo: 36, etcd: "3.6" },
+];
+
+/** `version` as `k3s --version` has it. Undefined when neither the program nor the table tells. */
+export async function embeddedEtcd(
+  host: Host,
+  settings: Settings,
+  version: string,
+): Promise<EmbeddedEtcd | undefined> {
+  const program = await findProgram(settings.k3s, host.env["PATH"]);
+  // The program of a release is a wrapper; what it unpacks is K3s itself.
+  for (const path of [`${settings.dataDir}/data/current/bin/k3s`, program]) {
+    if (path === undefined || (await statOf(path))?.isFile() !== true) continue;
+    const minor = await etcdIn(path, version);
+    if (minor !== undefined) return { minor, source: `built into ${path}` };
+  }
+  const kubernetes = /^v1\.(\d+)\./.exec(version)?.[1];
+  const row = BY_KUBERNETES.find(({ upTo }) => Number(kubernetes) <= upTo);
+  return row === undefined ? undefined : { minor: row.etcd, source: `that of K3s ${version}` };
+}
+
+/** The etcd in a Go program, if the program is of this K3s version: one may be unpacked from before an upgrade. */
+export async function etcdIn(path: string, version: string): Promise<string | undefined> {
+  await using file = await openFile(path);
+  let minor: string | undefined;
+  let isVersion = false;
+  for (let offset = 0; offset < file.size; offset += PIECE - OVERLAP) {
+    const piece = await file.read(offset, Math.min(PIECE, file.size - offset));
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    isVersion ||= bytes.includes(version);
+    const at = minor === undefined ? bytes.indexOf(MODULE) : -1;
+    if (at >= 0) {
+      const found = LINES.exec(bytes.subarray(at, at + OVERLAP).toString("latin1"));
+      minor = found?.[2] ?? found?.[1];
+    }
+    if (isVersion && minor !== undefined) return minor;
+  }
+  return undefined;
+}
