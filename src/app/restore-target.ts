@@ -97,8 +97,7 @@ async function requireRoom(manifest: Manifest): Promise<void> {
   let folder = `${manifest.host.dataDir}/server/db`;
   while ((await statOf(folder)) === undefined && folder !== "/")
     folder = folder.slice(0, folder.lastIndexOf("/")) || "/";
-  // Two write-ahead log files of 64 MB; SQLite has one, which grows with what is written.
-  const needed = (manifest.datastore.kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
+  const needed = roomForRestore(manifest.datastore.kind, size);
   const free = await freeBytes(folder);
   if (free >= needed) return;
   throw new OperatorError(
@@ -109,6 +108,12 @@ async function requireRoom(manifest: Manifest): Promise<void> {
       hint: "nothing was changed; free some space, then run this again",
     },
   );
+}
+
+/** Bytes free that the restore of a datastore of `size` bytes needs beside what is there. */
+export function roomForRestore(kind: "etcd" | "sqlite", size: number): number {
+  // Two write-ahead log files of 64 MB; SQLite has one, which grows with what is written.
+  return (kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
 }
 
 /** New hardware without network often has no right time, and certificates of the future are refused. */

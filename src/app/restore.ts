@@ -10,6 +10,7 @@ import { JOURNAL, openJournal, readJournal } from "./journal.ts";
 import { ACCEPT_STEPS, RESTORE_STEPS } from "./restore-steps.ts";
 import { restoreUnfinished } from "./restore-unfinished.ts";
 import { act, stepsFor } from "./restore-act.ts";
+import { attemptWarnings } from "./attempt-guard.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { keptFolders, planRestore } from "./restore-plan.ts";
@@ -68,7 +69,11 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
-  const warnings = await checkTarget(context, { manifest, options });
+  const settings = await readSettings({ dataDir: options.dataDir ?? manifest.host.dataDir });
+  const warnings = [
+    ...(await checkTarget(context, { manifest, options })),
+    ...(await attemptWarnings(context.host, settings)),
+  ];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
   const plan = await planRestore(context, {
     archive: stage.path,
@@ -76,7 +81,6 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     dataDir: options.dataDir ?? manifest.host.dataDir,
     keep: options.keep,
   });
-  const settings = await readSettings({ dataDir: plan.dataDir });
   const loss = await lossSince(context, { proof: stage.proof, settings });
   const sentences = [...describePlan(plan, manifest, context.host.now()), ...lossLines(loss)];
   for (const text of sentences) context.talk({ type: "note", text });
