@@ -1,5 +1,5 @@
 /** The command line that puts a database back that a failed reset moved aside. */
-import { readBytesIfPresent } from "../sys/files.ts";
+import { linkStatOf, readBytesIfPresent } from "../sys/files.ts";
 import { shellWord } from "./shell-quote.ts";
 import type { AttemptFacts, Candidate } from "./attempt-facts.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -43,8 +43,9 @@ export async function wayBack(
   const fits = (hash: string | undefined): boolean =>
     opens.length === 0 || (hash !== undefined && opens.includes(hash));
   const needsArchive = !fits(facts.configured ?? facts.passwd) && !fits(facts.passwd);
-  if (!fits(facts.passwd)) {
-    lines.push(`mv ${shellWord(`${server}/cred/passwd`)} ${shellWord(`${aside}/passwd`)}`);
+  const passwd = `${server}/cred/passwd`;
+  if (!fits(facts.passwd) && (await linkStatOf(passwd)) !== undefined) {
+    lines.push(`mv ${shellWord(passwd)} ${shellWord(`${aside}/passwd`)}`);
   }
   if (!needsArchive)
     return { command: [...lines, "systemctl start k3s"].join(" && "), needsArchive };

@@ -64,7 +64,7 @@ const WHATS: Readonly<Record<string, string>> = {
   unfinished: "parts of a reset that was cut off",
   aside: "moved aside by hand, as doctor said",
 };
-const OURS = /^(before|undone|unfinished|aside)-(?:etcd-|\d+Z-)?(\d{8}T\d{6}Z)$/;
+const OURS = /^(before|undone|unfinished|aside)-(?:etcd-|\d{8}T\d+Z-)?(\d{8}T\d{6}Z)$/;
 
 async function movedByUs(input: RemovableInput): Promise<Piece[]> {
   const { folder, unfinished } = input;
