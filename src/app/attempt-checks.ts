@@ -27,7 +27,6 @@ export async function attemptChecks(
   options: AttemptOptions,
 ): Promise<{
   readonly checks: readonly DoctorCheck[];
-  readonly verdict: AttemptVerdict;
   /** Of what a start of K3s takes now. */
   readonly current: Trace | undefined;
 }> {
@@ -39,7 +38,6 @@ export async function attemptChecks(
   const found = checks.filter((check) => check !== undefined);
   return {
     checks: found.length === 0 ? [ok("attempt", nothingLeft(facts))] : found,
-    verdict,
     current: facts.current,
   };
 }

@@ -20,15 +20,7 @@ const RESET = /^\S*\bk3s\S*\s+server\b.*\s--cluster-reset\b/;
  * else than this server's database. An archive of that would become the newest one.
  */
 export async function refuseAttempt(host: Host, settings: Settings): Promise<void> {
-  const running = await resetRunning();
-  if (running !== undefined) {
-    throw new OperatorError(
-      "refused",
-      "RESET_RUNNING",
-      `a k3s server --cluster-reset runs on this host (process ${running})`,
-      { hint: `nothing was written; wait until it has ended, then look at its result: ${DOCTOR}` },
-    );
-  }
+  await refuseRunningReset();
   const { facts, verdict, up } = await judge(host, settings);
   if (verdict.state !== "failed") return;
   throw new OperatorError("refused", "MANUAL_RESET", failedText(facts, verdict, up), {
@@ -36,8 +28,23 @@ export async function refuseAttempt(host: Host, settings: Settings): Promise<voi
   });
 }
 
-/** What should be known before a restore goes over it: the database moved aside may be newer than any archive. */
+async function refuseRunningReset(): Promise<void> {
+  const running = await resetRunning();
+  if (running === undefined) return;
+  throw new OperatorError(
+    "refused",
+    "RESET_RUNNING",
+    `a k3s server --cluster-reset runs on this host (process ${running})`,
+    { hint: `nothing was changed; wait until it has ended, then look at its result: ${DOCTOR}` },
+  );
+}
+
+/**
+ * What should be known before a restore goes over it: the database moved aside may be newer
+ * than any archive. Throws `RESET_RUNNING` as `refuseAttempt` does.
+ */
 export async function attemptWarnings(host: Host, settings: Settings): Promise<Warning[]> {
+  await refuseRunningReset();
   const { facts, verdict, up } = await judge(host, settings);
   if (verdict.state === "failed") {
     return [
@@ -68,7 +75,7 @@ async function judge(
 }> {
   const facts = await readAttempt(host, settings, { figures: false });
   const touched = facts.folder.etcdOld.length > 0 || facts.folder.resetFlag;
-  const up = touched && ["active", "activating"].includes(await serviceState(host));
+  const up = touched && (await serviceState(host)) === "active";
   return { facts, verdict: judgeAttempt(facts, up), up };
 }
 

@@ -23,7 +23,7 @@ export type Instead = "nothing" | "torso" | "sqlite" | "etcd";
 /** Clocks of one host, set right in between. */
 const SKEW = 120_000;
 
-/** Decides from what was read; `running`: K3s is up. */
+/** Decides from what was read; `running`: K3s is up, which one that systemd starts again and again is not. */
 export function judgeAttempt(facts: AttemptFacts, running: boolean): AttemptVerdict {
   const { folder, current } = facts;
   if (folder.etcd === "tombstone") return { state: "none" };

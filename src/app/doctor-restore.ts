@@ -2,7 +2,7 @@
 import { OperatorError } from "../errors.ts";
 import { GUARD_FILE, GUARD_OPEN_FILE, guardState } from "../k3s/guard.ts";
 import { fatalIn } from "../k3s/ready.ts";
-import { lastServiceLines, serviceState } from "../k3s/service.ts";
+import { lastServiceLines, serverProcesses, serviceState } from "../k3s/service.ts";
 import { resetRunning } from "./attempt-guard.ts";
 import { fail, ok, warn } from "./doctor-check.ts";
 import { STEPS, readJournal } from "./journal.ts";
@@ -117,14 +117,20 @@ export async function serviceCheck(
     return { check: warn(id, text, hint), running: false };
   }
   const state = await serviceState(host);
-  const running = state === "active" || state === "activating";
+  const running = state === "active";
   if (!options.hasUnit) {
     const text = "there is no k3s.service on this host: K3s is not installed as a server";
     const hint = "a restore brings the unit of the archive; K3s's program has to be here before";
     return { check: warn(id, text, hint), running };
   }
-  if (state === "active") return { check: ok(id, "K3s runs"), running };
+  if (running) return { check: ok(id, "K3s runs"), running };
   if (options.isHeld) return { check: warn(id, `K3s does not run (${state}), see above`), running };
+  // K3s hides its arguments (its title is `k3s server`), so a reset may look like any server.
+  const [stranger] = state === "inactive" || state === "failed" ? await serverProcesses() : [];
+  if (stranger !== undefined) {
+    const text = `k3s.service is ${state}, and a K3s server that it does not know of runs (process ${stranger}); it may be a reset by hand`;
+    return { check: fail(id, text, { hint: `look: ps -o lstart,args ${stranger}` }), running };
+  }
   return { check: await downCheck(host, id, state), running };
 }
 
@@ -148,17 +154,21 @@ const REASONS: readonly (readonly [words: RegExp, hint: (found: string) => strin
 ];
 
 async function downCheck(host: Host, id: string, state: ServiceState): Promise<DoctorCheck> {
-  const said = fatalIn(await lastServiceLines(host, 200));
-  const because = said === undefined ? "" : `; its last words: ${said.slice(0, 300)}`;
+  const lines = await lastServiceLines(host, 200);
+  // What it said before it last ran is of another time.
+  const said = fatalIn(lines.slice(lines.findLastIndex((line) => RUNS.test(line)) + 1));
+  if (state === "activating" && said === undefined) {
+    return warn(id, "K3s is starting, and not ready yet", "run this again in a minute");
+  }
   const known = REASONS.flatMap(([words, hint]) => {
     const found = words.exec(said ?? "");
     return found === null ? [] : [hint(shellWord(found[1] ?? ""))];
   })[0];
   const text =
-    state === "activating" ? "K3s is starting, and not ready yet" : `K3s does not run (${state})`;
-  if (state === "activating" && said === undefined)
-    return warn(id, text, "run this again in a minute");
-  return fail(id, `${text}${because}`, {
+    state === "activating" ? "K3s starts again and again" : `K3s does not run (${state})`;
+  return fail(id, said === undefined ? text : `${text}; its last words: ${said.slice(0, 300)}`, {
     hint: known ?? (said === undefined ? "systemctl start k3s" : "journalctl -u k3s -n 50"),
   });
 }
+
+const RUNS = /\bk3s is up and running\b/;

@@ -10,7 +10,6 @@ import { keyChecks } from "./doctor-keys.ts";
 import { restoreChecks, serviceCheck } from "./doctor-restore.ts";
 import { LOCK_FILE } from "./places.ts";
 import { listRemovable } from "./removable.ts";
-import type { AttemptVerdict } from "./attempt-verdict.ts";
 import type { Trace } from "./attempt-facts.ts";
 import type { Context } from "./context.ts";
 import type { DoctorCheck } from "./doctor-check.ts";
@@ -104,7 +103,6 @@ async function k3sChecks(
     hasUnit: settings.unit !== undefined,
     isHeld: isOpen,
   });
-  let verdict: AttemptVerdict = { state: "none" };
   let current: Trace | undefined;
   const attempt = isOpen
     ? []
@@ -113,10 +111,11 @@ async function k3sChecks(
           running: service.running,
           hasArchive: archives.length > 0,
         });
-        ({ verdict, current } = found);
+        current = found.current;
         return found.checks;
       });
   const inDoubt = isOpen || attempt.some(({ outcome }) => outcome === "fail");
+  const isSettled = !isOpen && attempt.every(({ outcome }) => outcome === "ok");
   const ready = await hostChecks(host, {
     settings,
     directory: options.directory,
@@ -125,7 +124,7 @@ async function k3sChecks(
   });
   const removable = await listRemovable({
     folder: await readServerFolder(settings.dataDir),
-    verdict,
+    inDoubt: !isSettled,
     unfinished: look.journal?.plan,
     journalDamaged: look.damaged,
   });

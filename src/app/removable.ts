@@ -4,7 +4,6 @@ import { linkStatOf, namesIn, readTextIfPresent, statOf } from "../sys/files.ts"
 import { roomTaken } from "../sys/folder-size.ts";
 import { STATE_FOLDER } from "./places.ts";
 import { shellWord } from "./shell-quote.ts";
-import type { AttemptVerdict } from "./attempt-verdict.ts";
 import type { RestorePlan } from "./journal.ts";
 import type { ServerFolder } from "../k3s/server-folder.ts";
 
@@ -23,7 +22,8 @@ export interface Removable {
 
 export interface RemovableInput {
   readonly folder: ServerFolder;
-  readonly verdict: AttemptVerdict;
+  /** Which database is the real one is not settled: those that resets kept are not needless then. */
+  readonly inDoubt: boolean;
   /** Of a restore that is not finished: what it moved aside is still needed. */
   readonly unfinished: RestorePlan | undefined;
   /** The journal cannot be read: nothing of ours can be told needless. */
@@ -43,7 +43,7 @@ interface Piece {
 export async function listRemovable(input: RemovableInput): Promise<readonly Removable[]> {
   const ours = input.journalDamaged ? [] : await movedByUs(input);
   const found: Removable[] = [];
-  for (const { path, what, made, from } of [...ours, ...(await movedByOthers(input))]) {
+  for (const { path, what, made, from } of [...ours, ...movedByOthers(input)]) {
     const info = await linkStatOf(path);
     if (info === undefined) continue;
     found.push({
@@ -126,10 +126,9 @@ function archiveIn(journal: string | undefined): string | undefined {
 }
 
 /** K3s's own: what its resets move aside. The database that a failed attempt needs is not among them. */
-async function movedByOthers({ folder, verdict }: RemovableInput): Promise<Piece[]> {
-  const half = verdict.state !== "none";
+function movedByOthers({ folder, inDoubt }: RemovableInput): Piece[] {
   const pieces: Piece[] = folder.etcdOld
-    .filter(({ whole }) => !(half && whole))
+    .filter(({ whole }) => !(inDoubt && whole))
     .map(({ path, moved, whole }) => ({
       path,
       what: whole
@@ -137,7 +136,7 @@ async function movedByOthers({ folder, verdict }: RemovableInput): Promise<Piece
         : "remains of a reset, without a database",
       made: moved,
     }));
-  if (!half) {
+  if (!inDoubt) {
     for (const { path, moved } of folder.tlsOld) {
       pieces.push({ path, what: "keys from before a reset", made: moved });
     }

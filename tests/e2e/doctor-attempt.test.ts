@@ -14,6 +14,7 @@ import {
   makeObject,
   objectsOf,
   restore,
+  until,
 } from "./restore-host.ts";
 import { ARCHIVES, PROGRAM } from "./workload.ts";
 import type { BareServer } from "../lab/server.ts";
@@ -179,6 +180,11 @@ describe.skipIf(skipWithoutLab())("a restore by hand that went wrong", () => {
   test("a wrong token: K3s does not start on the snapshot, and the way back takes the token out of the newest archive", async () => {
     expect(await reset(`${resetFrom("good.snap")} --token WRONG`)).toBe(1);
     expect(server.read(`${DATA}/server/cred/passwd`)).toContain("WRONG,server");
+    // Tried all the same: systemd starts it again and again.
+    await server.must("systemctl start --no-block k3s");
+    await until("K3s to end", async () =>
+      /^[1-9]/.test(await server.must("systemctl show k3s -P NRestarts")),
+    );
     const found = await examine(server);
     expect(found.exit).toBe(10);
     const check = checkOf(found, "attempt.wrong-token");

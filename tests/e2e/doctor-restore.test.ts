@@ -319,6 +319,11 @@ describe.skipIf(skipWithoutLab())("doctor and a restore of ours", () => {
       says: `a k3s server --cluster-reset runs on this host (process ${pid})`,
       hint: "railiance-cluster doctor",
     });
+    expectRefusal(await restore(server, "--yes"), {
+      exit: 10,
+      says: "a k3s server --cluster-reset runs on this host",
+      hint: "nothing was changed",
+    });
     await server.must(`kill -KILL ${pid}`);
     await running.done;
     server.faults("");
