@@ -133,6 +133,41 @@ describe("the verdict", () => {
     });
   });
 
+  test("a member that was removed is that, whatever is kept beside it", async () => {
+    await withFolder(async (folder) => {
+      layEtcd(folder, FIRST, "newer");
+      put(`${folder}/server/db/etcd/tombstone`);
+      expect(await verdictIn(folder)).toEqual({ state: "none" });
+    });
+  });
+
+  test("another cluster in place: failed when it began after the reset, and none when it is older", async () => {
+    await withFolder(async (folder) => {
+      layEtcd(folder, FIRST, "newer");
+      layEtcd(folder, "etcd", "newer");
+      const facts = await readAttempt(testHost(), settingsIn(folder), { figures: true });
+      const other = (seconds: number): Trace => ({ uid: "other", begun: new Date(seconds * 1000) });
+      const after = { ...facts, current: other(1795400060) };
+      expect(judgeAttempt(after, true)).toMatchObject({ state: "failed", instead: "etcd" });
+      expect(judgeAttempt({ ...facts, current: other(1795300000) }, true).state).toBe("none");
+      // So new that it has not even its first namespace.
+      const none = { ...facts, current: { uid: undefined, begun: undefined } };
+      expect(judgeAttempt(none, true)).toMatchObject({ state: "failed" });
+    });
+  });
+
+  test("SQLite in its place: failed when it began after the reset, and none when it is older", async () => {
+    await withFolder(async (folder) => {
+      layEtcd(folder, FIRST, "newer");
+      put(`${folder}/server/db/state.db`);
+      const facts = await readAttempt(testHost(), settingsIn(folder), { figures: true });
+      const at = (seconds: number): Trace => ({ uid: "other", begun: new Date(seconds * 1000) });
+      const after = { ...facts, current: at(1795400060) };
+      expect(judgeAttempt(after, true)).toMatchObject({ state: "failed", instead: "sqlite" });
+      expect(judgeAttempt({ ...facts, current: at(1795300000) }, true).state).toBe("none");
+    });
+  });
+
   test("a current database that cannot be read is not judged", async () => {
     await withFolder(async (folder) => {
       layEtcd(folder, FIRST, "newer");
