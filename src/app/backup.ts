@@ -8,6 +8,7 @@ import { prepareArchiveFolder, prepareOutputFile } from "../sys/archive-folder.t
 import { wipeStaleTemps } from "../sys/atomic.ts";
 import { proveOpens } from "../keys/prove.ts";
 import { readSettings } from "../k3s/settings.ts";
+import { refuseAttempt } from "./attempt-guard.ts";
 import { requireDatastore, requireRoot } from "./preflight.ts";
 import { resolveRecipients } from "../keys/recipients.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
@@ -59,6 +60,7 @@ export async function backup(context: Context, options: BackupOptions): Promise<
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   const settings = await readSettings({ dataDir: options.dataDir });
   const version = await k3sVersion(host, settings.k3s);
+  await refuseAttempt(host, settings);
   const datastore = await requireDatastore(settings);
   const stored = datastore.kind === "etcd" ? "embedded etcd" : "SQLite";
   talk({ type: "done", text: `k3s ${version}, ${stored}` });

@@ -71,15 +71,20 @@ async function requireSameCluster({ manifest, options }: Target): Promise<void> 
 }
 
 /** Bytes that a restore takes on the disk of K3s's database: etcd unpacks the snapshot beside the data that is kept (k3s.md 2.1). */
-export function roomForRestore(manifest: Manifest): number {
-  const size = manifest.entries.find(({ path }) => path === manifest.datastore.entry)?.size ?? 0;
+export function roomForRestore(kind: "etcd" | "sqlite", size: number): number {
   // Two write-ahead log files of 64 MB; SQLite has one, which grows with what is written.
-  return (manifest.datastore.kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
+  return (kind === "etcd" ? 3 : 2) * size + 128 * 1024 * 1024;
+}
+
+/** The same for the archive of this manifest. */
+export function roomFor({ entries, datastore }: Manifest): number {
+  const size = entries.find(({ path }) => path === datastore.entry)?.size ?? 0;
+  return roomForRestore(datastore.kind, size);
 }
 
 async function requireRoom(manifest: Manifest): Promise<void> {
   const folder = await existingPart(`${manifest.host.dataDir}/server/db`);
-  const needed = roomForRestore(manifest);
+  const needed = roomFor(manifest);
   const free = await freeBytes(folder);
   if (free >= needed) return;
   throw new OperatorError(

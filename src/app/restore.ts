@@ -10,6 +10,7 @@ import { JOURNAL, openJournal, readJournal } from "./journal.ts";
 import { ACCEPT_STEPS, RESTORE_STEPS } from "./restore-steps.ts";
 import { restoreUnfinished } from "./restore-unfinished.ts";
 import { act, stepsFor } from "./restore-act.ts";
+import { attemptWarnings } from "./attempt-guard.ts";
 import { checkTarget } from "./restore-target.ts";
 import { describePlan } from "./restore-words.ts";
 import { fitToHost } from "./host-fit.ts";
@@ -85,9 +86,14 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
+  const settings = await readSettings({ dataDir: options.dataDir ?? manifest.host.dataDir });
   const allowed = await checkTarget(context, { manifest, options });
   const fit = await fitToHost(context, stage, options);
-  const warnings = [...allowed, ...fitWarnings(fit, manifest)];
+  const warnings = [
+    ...allowed,
+    ...(await attemptWarnings(context.host, settings)),
+    ...fitWarnings(fit, manifest),
+  ];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
   const plan = await planRestore(context, {
     archive: stage.path,
@@ -96,7 +102,6 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     keep: options.keep,
     fit,
   });
-  const settings = await readSettings({ dataDir: plan.dataDir });
   await using today = await lookAtToday(context, { ...stage, ...options, settings });
   for (const doubt of etcdDoubt(today.etcd, manifest)) {
     context.talk({ type: "warning", ...doubt });

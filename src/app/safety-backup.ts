@@ -11,7 +11,7 @@ import { explainWriteError } from "../sys/write-errors.ts";
 import { count, sizeText } from "../words.ts";
 import { deadlineFor } from "./deadline.ts";
 import { makeArchive } from "./make-archive.ts";
-import { roomForRestore } from "./restore-target.ts";
+import { roomFor } from "./restore-target.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -131,7 +131,7 @@ async function requireRoom(folder: string, input: SafetyInput): Promise<void> {
     await existingPart(`${input.settings.dataDir}/server/db`),
   ];
   const [one, other] = [await statOf(here), await statOf(data)];
-  const restore = one?.dev === other?.dev ? roomForRestore(input.manifest) : 0;
+  const restore = one?.dev === other?.dev ? roomFor(input.manifest) : 0;
   const needed = input.live.saved.saved.size + LEFT_FREE + restore;
   const free = await freeBytes(here);
   if (free >= needed) return;

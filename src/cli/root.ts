@@ -1,6 +1,7 @@
 /** Every command there is: to add one, write its file and list it here. */
 import { backupCommand } from "./backup.ts";
 import { diffCommand } from "./diff.ts";
+import { doctorCommand } from "./doctor.ts";
 import { extractCommand } from "./extract.ts";
 import { haDriftCommand } from "./ha/drift.ts";
 import { haLintCommand } from "./ha/lint.ts";
@@ -20,4 +21,5 @@ export const COMMANDS: readonly Command[] = [
   restoreCommand,
   haLintCommand,
   haDriftCommand,
+  doctorCommand,
 ];

@@ -49,6 +49,13 @@ export function fieldOf(
   return found;
 }
 
+/** The value of a field that holds a number (its tag may be of any length); undefined when it holds none. */
+export function numberOf(bytes: Uint8Array, field: Field): number | undefined {
+  const tag = varint(bytes, field.from, field.end);
+  if (tag === undefined || (tag.value & 7) !== VARINT) return undefined;
+  return varint(bytes, tag.next, field.end)?.value;
+}
+
 function contentOf(
   bytes: Uint8Array,
   at: number,

@@ -74,13 +74,14 @@ function nodeParts(value: Uint8Array): Range[] | undefined {
   return spec === undefined ? parts : [...parts, { start: spec.from, end: spec.end }];
 }
 
-function rawOf(value: Uint8Array): Field | undefined {
+/** Where the object itself is in a stored value: after `k8s\\0` and in its envelope; undefined when it is no protobuf. */
+export function rawOf(value: Uint8Array): Field | undefined {
   if (!MAGIC.every((byte, index) => value[index] === byte)) return undefined;
   return fieldOf(value, { start: MAGIC.length, end: value.length }, RAW);
 }
 
 /** ObjectMeta, which is the first field of every kind that Kubernetes stores. */
-function metaOf(value: Uint8Array): Field | undefined {
+export function metaOf(value: Uint8Array): Field | undefined {
   const raw = rawOf(value);
   return raw === undefined ? undefined : fieldOf(value, raw, META);
 }

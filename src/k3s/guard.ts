@@ -21,13 +21,30 @@ import type { Host } from "../sys/host.ts";
 const NAME = "zz-railiance-restore.conf";
 export const GUARD_FILE = `/etc/systemd/system/${UNIT}.d/${NAME}`;
 /** Before /etc in systemd's order of unit folders, and gone after a reboot (systemd.unit(5)). */
-const OPEN_FILE = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
+export const GUARD_OPEN_FILE = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
 
-/** Puts the guard on, closed; `journal` is the file whose presence holds K3s back. */
+/**
+ * What of the guard is on this host. `on`: the drop-in that holds K3s back is there; `open`: the one
+ * that hides it until the next boot is there too.
+ */
+export async function guardState(): Promise<{ readonly on: boolean; readonly open: boolean }> {
+  return {
+    on: (await linkStatOf(GUARD_FILE)) !== undefined,
+    open: (await linkStatOf(GUARD_OPEN_FILE)) !== undefined,
+  };
+}
+
+/**
+ * Puts the guard on, closed; `journal` is the file whose presence holds K3s back.
+ * Its description is what `systemctl status k3s` and the log of a refused start show (systemd.unit(5):
+ * the last assignment wins).
+ */
 export async function putGuard(host: Host, journal: string): Promise<void> {
   const text = `# A restore by railiance-cluster is not finished. K3s started now may come up empty.
 # To go on: railiance-cluster restore --resume     To go back: railiance-cluster restore --rollback
 [Unit]
+Description=K3s (held back: a restore is not finished; go on: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback; why: railiance-cluster doctor)
+Documentation=file://${journal}
 ConditionPathExists=!${journal}
 `;
   await ensureFolder(dirname(GUARD_FILE));
@@ -35,24 +52,27 @@ ConditionPathExists=!${journal}
   if ((await readTextIfPresent(GUARD_FILE)) !== text) {
     await writeFileAtomic(GUARD_FILE, text, { mode: 0o644 });
   }
-  await removeFile(OPEN_FILE);
+  await removeFile(GUARD_OPEN_FILE);
   await reloadUnits(host);
 }
 
 /** Lets K3s start although the journal is there; until the next boot, `putGuard` or `removeGuard`. */
 export async function openGuard(host: Host): Promise<void> {
-  await ensureFolder(dirname(OPEN_FILE));
-  await writeFileAtomic(OPEN_FILE, "# railiance-cluster starts K3s itself.\n", { mode: 0o644 });
+  await ensureFolder(dirname(GUARD_OPEN_FILE));
+  await writeFileAtomic(GUARD_OPEN_FILE, "# railiance-cluster starts K3s itself.\n", {
+    mode: 0o644,
+  });
   await reloadUnits(host);
 }
 
 /** Takes the guard off for good. */
 export async function removeGuard(host: Host): Promise<void> {
   const wasThere =
-    (await linkStatOf(GUARD_FILE)) !== undefined || (await linkStatOf(OPEN_FILE)) !== undefined;
+    (await linkStatOf(GUARD_FILE)) !== undefined ||
+    (await linkStatOf(GUARD_OPEN_FILE)) !== undefined;
   await removeFile(GUARD_FILE);
-  await removeFile(OPEN_FILE);
+  await removeFile(GUARD_OPEN_FILE);
   await removeIfEmpty(dirname(GUARD_FILE));
-  await removeIfEmpty(dirname(OPEN_FILE));
+  await removeIfEmpty(dirname(GUARD_OPEN_FILE));
   if (wasThere) await reloadUnits(host);
 }

@@ -67,7 +67,8 @@ export async function serverRuns(): Promise<boolean> {
   return (await serverProcesses()).length > 0;
 }
 
-async function serverProcesses(): Promise<number[]> {
+/** Numbers of the K3s servers on this host, whoever started them. */
+export async function serverProcesses(): Promise<number[]> {
   const servers = (await hostProcesses()).filter(({ command }) => SERVER.test(command));
   return servers.map(({ pid }) => pid);
 }

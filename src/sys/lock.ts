@@ -2,7 +2,7 @@
  * One run at a time: flock(2) on a file, released by the kernel when the
  * process ends, however it ends, so there are no stale locks to clear.
  */
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OperatorError, systemCode } from "../errors.ts";
 import { tryFlock } from "./libc.ts";
@@ -41,4 +41,28 @@ export async function shareLock(path: string): Promise<AsyncDisposable | "missin
   if (await tryFlock(handle.fd, "shared")) return { [Symbol.asyncDispose]: () => handle.close() };
   await handle.close();
   return undefined;
+}
+
+/**
+ * Who holds the lock right now, as it wrote itself into the file; undefined when nobody does. Reads
+ * /proc/locks and takes no lock, not for a moment: a run that began then would be refused.
+ */
+export async function lockHolder(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path);
+    // Numbers of the device as the kernel prints them, `08:01:1234` (proc_locks(5)); dev as glibc packs it.
+    const major = ((dev >>> 8) & 0xfff).toString(16).padStart(2, "0");
+    const minor = ((dev & 0xff) | ((dev >>> 12) & 0xfff00)).toString(16).padStart(2, "0");
+    const locks = await readFile("/proc/locks", "utf8");
+    const held = locks
+      .split("\n")
+      .some(
+        (line) =>
+          / FLOCK +ADVISORY +WRITE /.test(line) && line.includes(` ${major}:${minor}:${ino} `),
+      );
+    return held ? (await readFile(path, "utf8")).trim() || "unknown" : undefined;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }

@@ -182,7 +182,9 @@ export async function expectHeldBack(server: BareServer): Promise<void> {
   await server.run("timeout 20 systemctl start k3s");
   await server.run("timeout 20 systemctl restart k3s");
   expect((await server.run("systemctl is-active k3s")).stdout.trim()).toBe("inactive");
-  expect((await server.run("systemctl status k3s --no-pager")).stdout).toContain(
-    `ConditionPathExists=!${JOURNAL}`,
-  );
+  const { stdout } = await server.run("systemctl status k3s --no-pager");
+  expect(stdout).toContain(`ConditionPathExists=!${JOURNAL}`);
+  for (const command of ["restore --resume", "restore --rollback", "doctor"]) {
+    expect(stdout.split("\n")[0]).toContain(`railiance-cluster ${command}`);
+  }
 }
