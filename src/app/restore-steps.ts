@@ -1,6 +1,6 @@
 /** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
 import { OperatorError } from "../errors.ts";
-import { AGENT_TOKEN_ENTRY, TOKEN_ENTRY } from "../assets/token.ts";
+import { pathOfKind, tokenPath } from "../archive/manifest.ts";
 import { checkHealth } from "../k3s/health.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
 import { endReset, runReset } from "../k3s/reset.ts";
@@ -107,20 +107,21 @@ async function reset({ context, plan, manifest }: StepInput): Promise<string> {
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
   // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).
-  await placeFile(stagedPath(plan, TOKEN_ENTRY), `${plan.dataDir}/server/token`, {
+  const token = stagedPath(plan, tokenPath(manifest));
+  await placeFile(token, `${plan.dataDir}/server/token`, {
     mode: 0o600,
     uid: 0,
     gid: 0,
   });
   if (manifest.datastore.kind === "sqlite") return await placeDatabase(plan, manifest);
   const settings = await readSettings({ dataDir: plan.dataDir });
-  const hasAgentToken = manifest.entries.some(({ path }) => path === AGENT_TOKEN_ENTRY);
+  const agentToken = pathOfKind(manifest, "agent-token");
   await runReset(context.host, settings, {
     snapshot: stagedPath(plan, manifest.datastore.entry),
-    tokenFile: stagedPath(plan, TOKEN_ENTRY),
+    tokenFile: token,
     pidFile: resetPidFile(plan),
-    ...(hasAgentToken && !namesAgentToken(settings)
-      ? { agentTokenFile: stagedPath(plan, AGENT_TOKEN_ENTRY) }
+    ...(agentToken !== undefined && !namesAgentToken(settings)
+      ? { agentTokenFile: stagedPath(plan, agentToken) }
       : {}),
   });
   return `database restored at revision ${manifest.datastore.revision}`;

@@ -1,9 +1,10 @@
 /** Archives that the first released format wrote: this build verifies, lists, extracts and restores each of them. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { PROGRAM, stateOf, withoutTransient } from "../e2e/workload.ts";
-import { DATA, leftovers, restore } from "../e2e/restore-host.ts";
+import { DATA, expectRefusal, leftovers, restore } from "../e2e/restore-host.ts";
 import { releasedArchives } from "./old-archives/released.ts";
 import { manifestOf } from "./old-archives/manifest-of.ts";
 import { recordFault } from "./rows.ts";
@@ -12,6 +13,7 @@ import type { ReleasedArchive } from "./old-archives/released.ts";
 
 const MEDIA = "/media/usb";
 const KEY = `${MEDIA}/key.txt`;
+const FORMAT_1 = `${import.meta.dirname}/../testdata/archives/format-1`;
 const archives = releasedArchives();
 
 describe.skipIf(skipWithoutLab())("an archive of an earlier release", () => {
@@ -51,6 +53,23 @@ describe.skipIf(skipWithoutLab())("an archive of an earlier release", () => {
       done += 1;
     }, 300_000);
   }
+
+  test("format-1, around an etcd of no K3s, is read; a restore fails at the reset and leaves the host as it was", async () => {
+    await using server = await startBareServer({ cluster: false });
+    server.write(`${MEDIA}/format-1.age`, readFileSync(`${FORMAT_1}.tar.zst.age`));
+    server.write(KEY, readFileSync(`${FORMAT_1}.key.txt`));
+    await server.must(`${PROGRAM} verify -q -i ${KEY} ${MEDIA}/format-1.age`);
+    const mark = "find /etc/rancher /etc/systemd/system -type f -exec md5sum {} + | sort";
+    const before = await server.must(mark);
+    // Its unit has no ExecStart=, so systemd cannot even be asked to stop it on the way back.
+    expectRefusal(await restore(server, `--yes -i ${KEY} ${MEDIA}/format-1.age`), {
+      exit: 1,
+      says: /the restore failed while restoring the database: k3s server --cluster-reset failed \(.*\); everything is as it was before$/,
+    });
+    const after = await server.must(mark);
+    expect(after.replaceAll(/^.*k3s\.yaml\n/gm, "")).toBe(before);
+    expect(await leftovers(server)).toBe("");
+  }, 120_000);
 });
 
 /** verify, list and extract, which gives back every file byte for byte. */

@@ -49,7 +49,10 @@ export function released(name: string): ReleasedArchive {
     path,
     bytes: new Uint8Array(readFileSync(path)),
     keyFile,
-    identity: readFileSync(keyFile, "utf8").split("\n").find((line) => /^AGE/.test(line)) ?? "",
+    identity:
+      readFileSync(keyFile, "utf8")
+        .split("\n")
+        .find((line) => /^AGE/.test(line)) ?? "",
     expected,
   };
 }
