@@ -52,7 +52,7 @@ export function released(name: string): ReleasedArchive {
     identity:
       readFileSync(keyFile, "utf8")
         .split("\n")
-        .find((line) => /^AGE/.test(line)) ?? "",
+        .find((line) => line.startsWith("AGE-SECRET-KEY-")) ?? "",
     expected,
   };
 }
