@@ -1,5 +1,5 @@
 /** `restore`: prove, plan, ask, journal, act, check; undo on failure. */
-import { LOCK_FILE } from "./places.ts";
+import { LOCK_FILE, STATE_FOLDER } from "./places.ts";
 import { OperatorError } from "../errors.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
@@ -16,6 +16,7 @@ import { keptFolders, planRestore } from "./restore-plan.ts";
 import { rollBack } from "./restore-rollback.ts";
 import { lossLines, lossSince } from "./loss.ts";
 import { readSettings } from "../k3s/settings.ts";
+import { signerWarnings } from "./restore-signer.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
@@ -68,7 +69,10 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
-  const warnings = await checkTarget(context, { manifest, options });
+  const warnings = [
+    ...(await checkTarget(context, { manifest, options })),
+    ...(await signerWarnings(context, stage.proof, STATE_FOLDER)),
+  ];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
   const plan = await planRestore(context, {
     archive: stage.path,
