@@ -289,6 +289,19 @@ describe.skipIf(skipWithoutLab())("on a server with etcd", () => {
     expect(await says(server, RESET.replace(SNAP, zip))).toContain("no such file or directory");
     await expectRestored(server, `--yes ${archive}`, { ...backup, archive });
   });
+
+  test("also: another HTTPS port than 6443 is found in the configuration", async () => {
+    await server.must("echo 'https-listen-port: 7443' >> /etc/rancher/k3s/config.yaml");
+    await server.must("systemctl restart k3s", { timeout: 60_000 });
+    const archive = (await server.must(`${PROGRAM} backup -q`)).trim();
+    expect(server.read("/etc/rancher/k3s/k3s.yaml")).toContain(":7443");
+    await expectRestored(server, `--yes ${archive}`, { ...backup, archive });
+    await server.stopCluster();
+    expectRefusal(await server.run(`${PROGRAM} backup`), {
+      exit: 5,
+      says: "k3s does not answer on port 7443",
+    });
+  }, 180_000);
 });
 
 describe.skipIf(skipWithoutLab())("on a server with SQLite", () => {
