@@ -1,5 +1,4 @@
 /** Which token the agents have at a reset. */
-import { TOKEN_ENTRY } from "../assets/token.ts";
 import { writeFileAtomic } from "../sys/atomic.ts";
 import { namesAgentToken } from "./fit-pins.ts";
 import type { ResetFiles } from "../k3s/reset.ts";
@@ -17,12 +16,14 @@ export async function agentTokenFor(
   from: {
     /** Where an entry of the archive is laid out. */
     readonly staged: (entry: string) => string;
+    /** Entry of the server's token. */
+    readonly serverToken: string;
     readonly agentToken: string | undefined;
   },
 ): Promise<Pick<ResetFiles, "agentTokenFile">> {
   const { staged, agentToken } = from;
   if (agentToken === undefined) {
-    return namesAgentToken(settings) ? { agentTokenFile: staged(TOKEN_ENTRY) } : {};
+    return namesAgentToken(settings) ? { agentTokenFile: staged(from.serverToken) } : {};
   }
   const path = staged("fitted-agent-token");
   await writeFileAtomic(path, `${agentToken}\n`);

@@ -1,7 +1,6 @@
 /** The archive to restore from: chosen, proven to its end, and laid out as plaintext where a reset can use it. */
 import { createHash } from "node:crypto";
-import { parseManifest, serializeManifest } from "../archive/manifest.ts";
-import { TOKEN_ENTRY } from "../assets/token.ts";
+import { parseManifest, serializeManifest, tokenPath } from "../archive/manifest.ts";
 import { agentTokenOf, bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { lazyFileStream, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
@@ -108,7 +107,7 @@ export async function stagedInput(
   if (bytes === undefined) throw nothingStaged(plan);
   const manifest = parseManifest(bytes);
   if (known === undefined) await requireStaged(plan, manifest);
-  const facts = known ?? (await inspectStaged(context, plan, manifest.datastore));
+  const facts = known ?? (await inspectStaged(context, plan, manifest));
   const { bootstrap } = facts;
   const authority = bootstrap === undefined ? undefined : bootstrapFile(bootstrap, "ServerCA");
   if (bootstrap === undefined || authority === undefined) throw nothingStaged(plan);
@@ -134,9 +133,10 @@ async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<voi
 async function inspectStaged(
   context: Context,
   plan: RestorePlan,
-  { entry, kind }: Manifest["datastore"],
+  manifest: Manifest,
 ): Promise<DatastoreFacts> {
-  const token = await readTextIfPresent(stagedPath(plan, TOKEN_ENTRY));
+  const { entry, kind } = manifest.datastore;
+  const token = await readTextIfPresent(stagedPath(plan, tokenPath(manifest)));
   if (token === undefined) throw nothingStaged(plan);
   return await inspectDatastoreAt(stagedPath(plan, entry), {
     kind,

@@ -1,6 +1,6 @@
 /** The steps of a restore. Each can be run again after a cut: it looks at what is already so. */
 import { dirname } from "node:path";
-import { TOKEN_ENTRY } from "../assets/token.ts";
+import { tokenPath } from "../archive/manifest.ts";
 import { openGuard, putGuard, removeGuard } from "../k3s/guard.ts";
 import { endReset, runReset } from "../k3s/reset.ts";
 import {
@@ -110,7 +110,8 @@ async function reset({ context, plan, manifest, agentToken }: StepInput): Promis
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
   // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).
-  await placeFile(stagedPath(plan, TOKEN_ENTRY), `${plan.dataDir}/server/token`, {
+  const token = stagedPath(plan, tokenPath(manifest));
+  await placeFile(token, `${plan.dataDir}/server/token`, {
     mode: 0o600,
     uid: 0,
     gid: 0,
@@ -131,10 +132,11 @@ async function resetDatabase({
   const settings = await readSettings({ dataDir: plan.dataDir });
   await runReset(context.host, settings, {
     snapshot: stagedPath(plan, manifest.datastore.entry),
-    tokenFile: stagedPath(plan, TOKEN_ENTRY),
+    tokenFile: stagedPath(plan, tokenPath(manifest)),
     pidFile: resetPidFile(plan),
     ...(await agentTokenFor(settings, {
       staged: (entry) => stagedPath(plan, entry),
+      serverToken: tokenPath(manifest),
       agentToken,
     })),
   });

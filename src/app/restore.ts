@@ -1,5 +1,5 @@
 /** `restore`: prove, plan, ask, journal, act, check; undo on failure. */
-import { LOCK_FILE } from "./places.ts";
+import { LOCK_FILE, STATE_FOLDER } from "./places.ts";
 import { OperatorError } from "../errors.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
@@ -23,6 +23,7 @@ import { labelled } from "./loss.ts";
 import { lookAtToday } from "./today.ts";
 import { etcdDoubt } from "./version-rules.ts";
 import { readSettings } from "../k3s/settings.ts";
+import { signerWarnings } from "./restore-signer.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
@@ -93,6 +94,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     ...allowed,
     ...(await attemptWarnings(context.host, settings)),
     ...fitWarnings(fit, manifest),
+    ...(await signerWarnings(context, stage.proof, STATE_FOLDER)),
   ];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
   const plan = await planRestore(context, {

@@ -137,6 +137,18 @@ export function serializeManifest(manifest: Manifest): Uint8Array {
   return bytes;
 }
 
+/** Path of the first entry of a kind, or undefined; of `token`, `agent-token` and `datastore` there is one at most. */
+export function pathOfKind(manifest: Manifest, kind: EntryKind): string | undefined {
+  return manifest.entries.find((entry) => entry.kind === kind)?.path;
+}
+
+/** Path of the server token. */
+export function tokenPath(manifest: Manifest): string {
+  const path = pathOfKind(manifest, "token");
+  if (path === undefined) throw new TypeError("the manifest was not checked: it has no token");
+  return path;
+}
+
 /** The error for a manifest over `LARGEST_MANIFEST`. */
 export function manifestTooLarge(): Error {
   return refused("MANIFEST_TOO_LARGE", "the archive's manifest is larger than 64 MiB");
@@ -185,8 +197,12 @@ function* entryProblems(manifest: Manifest): Generator<string> {
   if (stores.length !== 1 || stores[0]?.path !== manifest.datastore.entry) {
     yield "datastore.entry: must name the one entry of kind datastore";
   }
-  if (!manifest.entries.some(({ kind }) => kind === "token")) {
-    yield "entries: must hold the server token, without which the datastore cannot be used";
+  // Two would leave open with which of them a restore goes to work.
+  if (manifest.entries.filter(({ kind }) => kind === "token").length !== 1) {
+    yield "entries: must hold the one server token, without which the datastore cannot be used";
+  }
+  if (manifest.entries.filter(({ kind }) => kind === "agent-token").length > 1) {
+    yield "entries: must not hold two agent tokens";
   }
 }
 

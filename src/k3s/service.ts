@@ -33,16 +33,20 @@ export async function stopService(
   const result = await host.run(["systemctl", "stop", UNIT], {
     timeout: options.timeout ?? 180_000,
   });
-  if (result.timedOut || result.exitCode !== 0) {
-    throw new OperatorError(
-      "precondition",
-      "K3S_STOP",
-      `systemctl stop ${UNIT} failed (${result.timedOut ? "no end in time" : tailOf(result)})`,
-      {
-        hint: `look at: systemctl status ${UNIT}`,
-      },
-    );
-  }
+  if (!result.timedOut && (result.exitCode === 0 || (await isDown(host)))) return;
+  throw new OperatorError(
+    "precondition",
+    "K3S_STOP",
+    `systemctl stop ${UNIT} failed (${result.timedOut ? "no end in time" : tailOf(result)})`,
+    {
+      hint: `look at: systemctl status ${UNIT}`,
+    },
+  );
+}
+
+/** systemd does not stop a unit that it cannot load (an archive's, with an error in it); such a one does not run either. */
+async function isDown(host: Host): Promise<boolean> {
+  return ["failed", "inactive", "unknown"].includes(await serviceState(host));
 }
 
 /** Throws an OperatorError `K3S_STILL_RUNS` when a K3s server runs on this host although its unit is stopped. */

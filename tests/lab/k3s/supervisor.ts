@@ -1,7 +1,7 @@
 /**
  * K3s's supervisor: what `etcd-snapshot`, `token` and joining servers talk to.
- * K3s has it on 6443 in front of the API server; here it is one port further,
- * on 6444, which K3s uses for its load balancer and where a second start beside
+ * K3s has it on 6443 in front of the API server; here it is one port further
+ * than `https-listen-port` says, on 6444, which K3s uses for its load balancer and where a second start beside
  * a running server fails in the same words.
  */
 import { readFileSync } from "node:fs";
@@ -21,10 +21,9 @@ export interface Supervisor extends Disposable {
   handle(path: string, handler: Handler): void;
 }
 
-export const SUPERVISOR_PORT = 6444;
-
 /** Starts listening. Throws FrontError with K3s's text when the port is taken. */
 export function startSupervisor(settings: Settings): Supervisor {
+  const port = settings.apiPort + 1;
   const handlers = new Map<string, Handler>();
   let passwords: Passwords | undefined;
   const answer = async (request: Request): Promise<Response> => {
@@ -46,13 +45,13 @@ export function startSupervisor(settings: Settings): Supervisor {
   const listen = (hostname: string) =>
     Bun.serve({
       hostname,
-      port: SUPERVISOR_PORT,
+      port,
       idleTimeout: 255,
       fetch: (request) => answer(request).catch((error: unknown) => failure(500, textOf(error))),
     });
-  const servers = [bind(() => listen("127.0.0.1"))];
+  const servers = [bind(port, () => listen("127.0.0.1"))];
   if (!settings.reset && settings.nodeIp !== "127.0.0.1")
-    servers.push(bind(() => listen(settings.nodeIp)));
+    servers.push(bind(port, () => listen(settings.nodeIp)));
   return {
     open: (given) => (passwords = given),
     handle: (path, handler) => handlers.set(path, handler),
@@ -62,11 +61,11 @@ export function startSupervisor(settings: Settings): Supervisor {
   };
 }
 
-function bind<T>(listen: () => T): T {
+function bind<T>(port: number, listen: () => T): T {
   try {
     return listen();
   } catch {
-    const text = `listen tcp 127.0.0.1:${SUPERVISOR_PORT}: bind: address already in use`;
+    const text = `listen tcp 127.0.0.1:${port}: bind: address already in use`;
     log.warning(`Error starting load balancer: ${text}`);
     throw new FrontError(text);
   }

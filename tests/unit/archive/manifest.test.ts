@@ -109,6 +109,23 @@ const WRONG: readonly (readonly [what: string, value: object, text: string])[] =
     { ...manifest, entries: manifest.entries.filter(({ kind }) => kind !== "token") },
     "server token",
   ],
+  [
+    "two tokens, of which a restore could take the wrong one",
+    { ...manifest, entries: [{ ...first, kind: "token" }, ...rest] },
+    "the one server token",
+  ],
+  [
+    "two agent tokens",
+    {
+      ...manifest,
+      entries: [
+        { ...first, kind: "agent-token" },
+        { ...first, path: "other", kind: "agent-token" },
+        ...rest,
+      ],
+    },
+    "two agent tokens",
+  ],
 ];
 
 describe("parseManifest()", () => {
