@@ -9,7 +9,7 @@ import { readUnit } from "../k3s/unit.ts";
 import { STATE_FOLDER } from "./places.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
-import type { FileChange, Move, RestorePlan } from "./journal.ts";
+import type { FileChange, Move, PeerRecord, RestorePlan } from "./journal.ts";
 
 /** Of `<data-dir>/server`: all that K3s takes for its own state. It is moved aside whole, so that going back is moving back. */
 const STATE_ITEMS = [
@@ -30,6 +30,9 @@ export interface PlanInput {
   readonly manifest: Manifest;
   readonly dataDir: string;
   readonly keep: boolean;
+  /** The other servers, which must not run; `forced` when somebody else may have their addresses. */
+  readonly peers: readonly PeerRecord[];
+  readonly forced: boolean;
 }
 
 /** Looks at the host and writes down every move and file change; changes nothing. */
@@ -46,21 +49,27 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     archive: input.archive,
     folder,
     dataDir: input.dataDir,
-    moves: await movesOf(input.dataDir, stamp),
+    moves: await movesOf(input.dataDir, { stamp, items: STATE_ITEMS }),
     files: await fileChanges(input.manifest, folder),
     wasRunning: state === "active" || state === "activating",
     wasReady: state === "active",
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
+    peers: [...input.peers],
+    forced: input.forced,
   };
 }
 
 /** Every item, whether it is there or not: going back has to know what was not. */
-async function movesOf(dataDir: string, stamp: string): Promise<Move[]> {
+export async function movesOf(
+  dataDir: string,
+  options: { readonly stamp: string; readonly items: readonly string[] },
+): Promise<Move[]> {
+  const { stamp, items } = options;
   const server = `${dataDir}/server`;
   const apart = await hasOwnDevice(server);
   const moves: Move[] = [];
-  for (const item of STATE_ITEMS) {
+  for (const item of items) {
     const from = `${server}/${item}`;
     await requireMovable(from);
     // A rename does not reach another file system; a database often has a disk of its own.

@@ -12,6 +12,7 @@ import { inspectDatastoreAt } from "./inspect-datastore.ts";
 import { wipeLeftovers } from "./make-stage.ts";
 import { openingKeys } from "./opening-keys.ts";
 import { STATE_FOLDER } from "./places.ts";
+import { authoritiesOf } from "./restore-peers.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { stagedPath } from "./restore-steps.ts";
@@ -102,7 +103,13 @@ export async function stagedInput(
   const authority =
     facts.bootstrap === undefined ? undefined : bootstrapFile(facts.bootstrap, "ServerCA");
   if (authority === undefined) throw nothingStaged(plan);
-  return { context, plan, manifest, serverCa: new TextDecoder().decode(authority) };
+  return {
+    context,
+    plan,
+    manifest,
+    serverCa: new TextDecoder().decode(authority),
+    authorities: authoritiesOf(facts.bootstrap),
+  };
 }
 
 /** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */

@@ -19,8 +19,10 @@ import { JOURNAL, closeJournal } from "./journal.ts";
 import { keptFolders } from "./restore-plan.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
 import { namesAgentToken } from "./runbook-datastore.ts";
+import { requirePeersDown } from "./restore-peers.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { HealthReport } from "../k3s/health.ts";
+import type { Authorities } from "../k3s/peers.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan, StepName } from "./journal.ts";
@@ -34,6 +36,8 @@ export interface StepInput extends HostInput {
   readonly manifest: Manifest;
   /** PEM of the server CA in the bootstrap data: the restored one must be the same. */
   readonly serverCa: string;
+  /** Of the archive's cluster: how a server of it is known. */
+  readonly authorities: Authorities;
 }
 
 export interface Step<Input = StepInput> {
@@ -42,19 +46,29 @@ export interface Step<Input = StepInput> {
   run(input: Input): Promise<string>;
 }
 
+const GUARD: Step<HostInput> = { name: "guard", doing: "holding K3s back", run: guard };
+const STOP: Step<HostInput> = { name: "stop", doing: "stopping K3s", run: stop };
+const ASIDE: Step<HostInput> = {
+  name: "aside",
+  doing: "moving today's data aside",
+  run: moveAside,
+};
 const START: Step<HostInput> = { name: "start", doing: "starting K3s", run: start };
 const FINISH: Step<HostInput> = { name: "finish", doing: "finishing", run: finish };
 
 export const RESTORE_STEPS: readonly Step[] = [
-  { name: "guard", doing: "holding K3s back", run: guard },
-  { name: "stop", doing: "stopping K3s", run: stop },
-  { name: "aside", doing: "moving today's data aside", run: moveAside },
+  GUARD,
+  STOP,
+  ASIDE,
   { name: "files", doing: "putting files back", run: putFiles },
   { name: "reset", doing: "restoring the database", run: reset },
   START,
   { name: "check", doing: "checking the restored cluster", run: check },
   FINISH,
 ];
+
+/** What joining a restored server has in common with a restore (peer-steps.ts). */
+export const COMMON_STEPS = { GUARD, STOP, ASIDE, START, FINISH } as const;
 
 /** What is left to do once the restored cluster was checked, or kept as it is; needs nothing of the archive. */
 export const ACCEPT_STEPS: readonly Step<HostInput>[] = [START, FINISH];
@@ -87,7 +101,8 @@ async function moveAside({ plan }: HostInput): Promise<string> {
   return kept.length === 0 ? "no data was there" : `today's data kept in ${kept.join(" and ")}`;
 }
 
-async function putFiles({ context, plan }: StepInput): Promise<string> {
+/** Each file with the copy of what was there; can be cut and run again. */
+export async function putFiles({ context, plan }: HostInput): Promise<string> {
   for (const file of plan.files) {
     // After a cut the kept copy is already the old one: never overwrite it with the new.
     if (file.kept !== null && (await linkStatOf(file.kept)) === undefined) {
@@ -102,7 +117,9 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     : `${plan.files.length} files put back`;
 }
 
-async function reset({ context, plan, manifest }: StepInput): Promise<string> {
+async function reset({ context, plan, manifest, authorities }: StepInput): Promise<string> {
+  // Time has passed since the first look, at the question and while K3s stopped.
+  await requirePeersDown(context, { peers: plan.peers, authorities, force: plan.forced });
   await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());

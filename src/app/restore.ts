@@ -17,6 +17,9 @@ import { rollBack } from "./restore-rollback.ts";
 import { lossLines, lossSince } from "./loss.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { stageForRestore, stagedInput } from "./restore-stage.ts";
+import { joinRestored } from "./join-restored.ts";
+import { joinStepsLeft } from "./join-steps.ts";
+import { otherServers, stepsElsewhere } from "./restore-others.ts";
 import { writeBallast } from "./restore-traces.ts";
 import type { Context, Warning } from "./context.ts";
 import type { Journal, JournalState, RestorePlan } from "./journal.ts";
@@ -43,16 +46,20 @@ export interface RestoreOptions {
   readonly keep: boolean;
   /** When the newest archive is damaged, take the newest that is whole. */
   readonly previous: boolean;
+  /** Join the restored server at this URL instead of restoring from an archive. */
+  readonly peer?: string | undefined;
 }
 
 export interface RestoreResult {
-  readonly outcome: "restored" | "planned" | "rolled-back";
+  readonly outcome: "restored" | "planned" | "rolled-back" | "joined";
   readonly archive: string;
   /** What is going to happen or happened, in sentences. */
   readonly plan: readonly string[];
   readonly steps: readonly StepResult[];
   /** Where what was there before is kept. */
   readonly kept: readonly string[];
+  /** What is left to do on other machines, in order. */
+  readonly next: readonly string[];
   readonly warnings: readonly Warning[];
 }
 
@@ -66,27 +73,38 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const unfinished = await readJournal();
   if (options.rollback || options.resume) return await goOn(context, options, unfinished);
   if (unfinished !== undefined) throw restoreUnfinished(unfinished);
+  if (options.peer !== undefined)
+    return await joinRestored(context, { ...options, url: options.peer });
   await using stage = await stageForRestore(context, options);
   const { manifest } = stage.proof;
   const warnings = await checkTarget(context, { manifest, options });
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
+  const dataDir = options.dataDir ?? manifest.host.dataDir;
+  const settings = await readSettings({ dataDir });
+  const others = await otherServers(context, { proof: stage.proof, settings, options });
   const plan = await planRestore(context, {
     archive: stage.path,
     manifest,
-    dataDir: options.dataDir ?? manifest.host.dataDir,
+    dataDir,
     keep: options.keep,
+    peers: others.peers,
+    forced: options.force,
   });
-  const settings = await readSettings({ dataDir: plan.dataDir });
   const loss = await lossSince(context, { proof: stage.proof, settings });
-  const sentences = [...describePlan(plan, manifest, context.host.now()), ...lossLines(loss)];
+  const sentences = [
+    ...describePlan(plan, manifest, context.host.now()),
+    ...others.lines,
+    ...lossLines(loss),
+  ];
   for (const text of sentences) context.talk({ type: "note", text });
   const result = { archive: stage.path, plan: sentences, kept: keptPlaces(plan), warnings };
-  if (options.plan) return { ...result, outcome: "planned", steps: [] };
+  if (options.plan) return { ...result, outcome: "planned", steps: [], next: others.next };
   await consent(context, { yes: options.yes, clusterName: manifest.cluster.name });
+  await others.again();
   const { input, journal: opened } = await begin(context, plan, stage);
   await using journal = opened;
   const steps = await act(context, { plan, journal, steps: stepsFor(RESTORE_STEPS, input) });
-  return { ...result, outcome: "restored", steps };
+  return { ...result, outcome: "restored", steps, next: await stepsElsewhere(context, input) };
 }
 
 /** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
@@ -125,7 +143,13 @@ async function goOn(
     );
   }
   const { plan } = unfinished;
-  const result = { archive: plan.archive, plan: [], kept: keptPlaces(plan), warnings: [] };
+  const result = {
+    archive: plan.archive,
+    plan: [],
+    kept: keptPlaces(plan),
+    warnings: [],
+    next: [],
+  };
   await using journal = await openJournal({ now: () => context.host.now() });
   if (options.rollback) {
     await rollBack(context, { plan, journal, reason: "asked for by the operator" });
@@ -136,8 +160,13 @@ async function goOn(
       hint: "finish that: railiance-cluster restore --rollback",
     });
   }
-  const steps = await stepsLeft(context, unfinished);
-  return { ...result, outcome: "restored", steps: await act(context, { plan, journal, steps }) };
+  if (plan.join !== undefined) {
+    const steps = await act(context, { plan, journal, steps: joinStepsLeft(context, unfinished) });
+    return { ...result, outcome: "joined", steps };
+  }
+  const left = await stepsLeft(context, unfinished);
+  const steps = await act(context, { plan, journal, steps: left });
+  return { ...result, outcome: "restored", steps, next: await stepsElsewhere(context, { plan }) };
 }
 
 /** A guard may have been taken off and K3s stopped since, also by a reboot: those steps are taken again. */

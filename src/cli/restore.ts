@@ -40,6 +40,12 @@ export const restoreCommand: Command = {
       kind: "boolean",
       help: "keep the restored cluster even when a check of its health fails",
     },
+    {
+      name: "peer",
+      kind: "text",
+      value: "URL",
+      help: "on each OTHER server of a restored cluster: give up its old data and join the restored server at this URL",
+    },
     DIR,
     DATA_DIR,
     IDENTITY,
@@ -57,6 +63,10 @@ export const restoreCommand: Command = {
     { does: "the newest archive, in a script", run: "restore --yes" },
     { does: "from a USB stick", run: "restore --dir /media/usb -i /media/usb/key.txt" },
     { does: "after a power cut: go on, or go back", run: "restore --resume" },
+    {
+      does: "on s2, then s3, once s1 (10.0.0.1) is restored",
+      run: "restore --peer https://10.0.0.1:6443",
+    },
   ],
   exits: ["verifyFailed", "precondition", "locked", "key", "notFound", "refused"],
   keepsResult: true,
@@ -76,6 +86,7 @@ export const restoreCommand: Command = {
       force: input.has("force"),
       keep: input.has("keep"),
       previous: input.has("previous"),
+      peer: peerUrl(input),
     };
     return plan ? planOnly(context, options) : outcomeOf(await restore(context, options));
   },
@@ -90,9 +101,49 @@ function checkCombination(input: Input, context: CommandContext): void {
   if ((way === "resume" || way === "rollback") && input.positionals.length > 0) {
     throw usage(`restore --${way} goes on with the archive it began with`, restoreCommand);
   }
+  if (input.text("peer") !== undefined) checkPeer(input, way);
   if (input.has("quiet") && !input.has("yes") && way === undefined && context.ask !== undefined) {
     throw usage("restore --quiet hides the plan it asks about: add --yes", restoreCommand);
   }
+}
+
+function checkPeer(input: Input, way: string | undefined): void {
+  if (way === "resume" || way === "rollback") {
+    throw usage(
+      `restore --${way} goes on with what it began with: leave --peer out`,
+      restoreCommand,
+    );
+  }
+  const other =
+    ["force", "keep", "previous"].find((name) => input.has(name)) ??
+    (input.text("dir") === undefined ? undefined : "dir") ??
+    (input.list("identity").length === 0 ? undefined : "identity");
+  if (other !== undefined || input.positionals.length > 0) {
+    throw usage(
+      `restore --peer takes no archive: leave ${other === undefined ? "ARCHIVE" : `--${other}`} out`,
+      restoreCommand,
+    );
+  }
+}
+
+/** As K3s writes it in `server:`; the address alone is enough. */
+function peerUrl(input: Input): string | undefined {
+  const given = input.text("peer");
+  if (given === undefined) return undefined;
+  const text = given.includes("://") ? given : `https://${given}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url?.protocol !== "https:" ||
+    url.hostname === "" ||
+    url.pathname !== "/" ||
+    url.username !== ""
+  ) {
+    throw usage(
+      `--peer ${given} is not the URL of a server: write https://ADDRESS:6443`,
+      restoreCommand,
+    );
+  }
+  return `https://${url.hostname}:${/:443\/?$/.test(text) ? "443" : url.port || "6443"}`;
 }
 
 /** The plan is the data that was asked for, so it goes to stdout and is not said on stderr too. */
@@ -118,7 +169,8 @@ async function planOnly(
 function outcomeOf(result: RestoreResult): Outcome {
   const kept = result.kept.map((path) => `what was there before is kept in ${path}`);
   const done = {
-    restored: [`restored from ${result.archive}`, ...kept],
+    restored: [`restored from ${result.archive}`, ...kept, ...result.next],
+    joined: [`this server is a voter of the cluster at ${result.archive}`, ...kept],
     "rolled-back": ["went back: what was there before the restore is there again"],
     planned: [],
   };
@@ -136,6 +188,7 @@ function outcomeOf(result: RestoreResult): Outcome {
         duration_ms: milliseconds,
       })),
       kept: result.kept,
+      next: result.next,
     },
   };
 }

@@ -1,0 +1,95 @@
+/**
+ * The other servers of a cluster, and whether they still answer. Two old ones
+ * with their old databases form the old quorum again beside a restored server: a
+ * split brain (k3s-observed.md 7, 14.4).
+ */
+import { portState, showsCertificateOf } from "../sys/tcp.ts";
+import { hostOfUrl, nodeOfMember } from "./members.ts";
+import type { Host } from "../sys/host.ts";
+
+const TIMEOUT = 3_000;
+
+export interface Peer {
+  /** Name of its Node. */
+  readonly name: string;
+  /** As etcd has it. */
+  readonly address: string;
+  /** Of etcd, and of K3s. */
+  readonly peerPort: number;
+  readonly apiPort: number;
+}
+
+interface NamedMember {
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+}
+
+/**
+ * Every other server among the members of several lists, each address once. A
+ * server is this one when an address of its is in `own`; its name does not count:
+ * the machine that had our name before may still be alive elsewhere.
+ */
+export function peersAmong(
+  lists: readonly (readonly NamedMember[])[],
+  options: { readonly own: readonly string[]; readonly apiPort: number },
+): Peer[] {
+  const found = new Map<string, Peer>();
+  for (const { name, peerUrls } of lists.flat()) {
+    for (const url of peerUrls) {
+      const address = hostOfUrl(url);
+      if (address === "" || options.own.includes(address) || found.has(address)) continue;
+      const peerPort = Number(new URL(url).port || "2380");
+      found.set(address, { name: nodeOfMember(name), address, peerPort, apiPort: options.apiPort });
+    }
+  }
+  return [...found.values()];
+}
+
+/** PEM of the cluster's authorities, of which a server of it shows certificates. */
+export interface Authorities {
+  readonly peer: string;
+  readonly server: string;
+}
+
+export interface PeerAnswer {
+  readonly peer: Peer;
+  /** Ports that answer; none when it is down. */
+  readonly open: readonly number[];
+  /** It shows a certificate of this cluster: it is one of its servers, not somebody who has its address now. */
+  readonly ofCluster: boolean;
+  /** Nothing came back at all: it is off, or alive behind a cut cable. */
+  readonly silent: boolean;
+}
+
+/** Knocks at every peer at once; takes 3 s at most when they are silent. */
+export async function probePeers(
+  host: Host,
+  peers: readonly Peer[],
+  authorities: Authorities,
+): Promise<PeerAnswer[]> {
+  const options = { timeout: TIMEOUT, signal: host.signal };
+  return await Promise.all(
+    peers.map(async (peer) => {
+      const { address } = peer;
+      const ports = [
+        { port: peer.peerPort, authority: authorities.peer },
+        { port: peer.apiPort, authority: authorities.server },
+      ];
+      const seen = await Promise.all(
+        ports.map(async ({ port, authority }) => {
+          const state = await portState({ address, port }, options);
+          const ofCluster =
+            state === "open" &&
+            (await showsCertificateOf({ address, port }, { ...options, authority }));
+          return { port, state, ofCluster };
+        }),
+      );
+      return {
+        peer,
+        open: seen.filter(({ state }) => state === "open").map(({ port }) => port),
+        ofCluster: seen.some(({ ofCluster }) => ofCluster),
+        silent: seen.every(({ state }) => state === "silent"),
+      };
+    }),
+  );
+}

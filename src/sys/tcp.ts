@@ -1,0 +1,82 @@
+/** Whether something answers at an address: TCP, and whose certificate it shows. */
+import { connect as connectTcp, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { systemCode } from "../errors.ts";
+
+export interface Place {
+  /** Address or name, without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface ConnectOptions {
+  /** Milliseconds until no answer counts as silence. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `open`: a program listens. `closed`: the machine answers that none does.
+ * `silent`: no answer in time, or no way there; the machine may be off, or
+ * alive behind a cut cable.
+ */
+export type PortState = "open" | "closed" | "silent";
+
+/** Knocks once. Rejects with the signal's reason when it aborts. */
+export function portState(place: Place, options: ConnectOptions): Promise<PortState> {
+  const { timeout, signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const socket = connectTcp({ host: place.address, port: place.port });
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      socket.destroy();
+      settle();
+    };
+    const onAbort = (): void => end(() => reject(signal.reason));
+    const timer = setTimeout(() => end(() => resolve("silent")), timeout);
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.once("connect", () => end(() => resolve("open")));
+    socket.on("error", (error) =>
+      end(() => resolve(systemCode(error) === "ECONNREFUSED" ? "closed" : "silent")),
+    );
+  });
+}
+
+/**
+ * Whether what answers with TLS shows a certificate that this authority (PEM)
+ * signed. False for everything else, no answer in time included. The name in the
+ * certificate does not count: any server of the cluster is meant.
+ */
+export function showsCertificateOf(
+  place: Place,
+  options: ConnectOptions & { readonly authority: string },
+): Promise<boolean> {
+  const { timeout, signal, authority } = options;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const socket = connectTls({
+      host: place.address,
+      port: place.port,
+      ca: authority,
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      ...(isIP(place.address) === 0 ? { servername: place.address } : {}),
+    });
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      socket.destroy();
+      settle();
+    };
+    const onAbort = (): void => end(() => reject(signal.reason));
+    const timer = setTimeout(() => end(() => resolve(false)), timeout);
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.once("secureConnect", () => {
+      const { authorized } = socket;
+      end(() => resolve(authorized));
+    });
+    socket.on("error", () => end(() => resolve(false)));
+  });
+}
