@@ -130,3 +130,37 @@ export function expectDone(result: CommandResult): void {
     stderr: expect.any(String),
   });
 }
+
+/** Runs a command until it succeeds; a state, not a time. */
+export async function eventually(server: BareServer, command: string): Promise<void> {
+  let last = "";
+  for (let attempt = 0; attempt < 240; attempt += 1) {
+    const result = await server.run(command, { timeout: 20_000 });
+    if (result.exitCode === 0) return;
+    last = result.stderr;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(`${server.name} never came to: ${command}: ${last}`);
+}
+
+export async function leaderOf(servers: readonly BareServer[]): Promise<BareServer> {
+  for (const server of servers) {
+    const status = await server.must(etcdctl("endpoint status --write-out=fields"));
+    const member = /"MemberID" : (\d+)/.exec(status)?.[1];
+    if (member !== undefined && status.includes(`"Leader" : ${member}\n`)) return server;
+  }
+  throw new Error("there is no leader");
+}
+
+/** Starts a restore and stops it (SIGSTOP) when a step is in the journal; `kill -CONT` lets it go on. */
+export async function stoppedAt(
+  server: BareServer,
+  step: string,
+): Promise<{ readonly pid: string; readonly done: Promise<CommandResult> }> {
+  const journal = `${STATE}/restore.journal`;
+  // No strace here: it would be the one to stop. The program stops itself, as a slow disk would.
+  const { done } = server.start(`${PROGRAM} restore --yes`, { timeout: 240_000 });
+  const watch = `for i in $(seq 6000); do grep -q '"begin","step":"${step}"' ${journal} 2>/dev/null && { pid=$(pgrep -n -f 'railiance-cluster restore --yes'); kill -STOP $pid; echo $pid; exit 0; }; sleep 0.01; done; exit 1`;
+  const pid = (await server.must(watch, { timeout: 120_000 })).trim();
+  return { pid, done };
+}
