@@ -17,10 +17,13 @@ import {
 import {
   JOIN_FILE,
   each,
+  eventually,
   expectDone,
   expectMembers,
   expectOneRestoredCluster,
   join,
+  leaderOf,
+  stoppedAt,
   threeWithBackups,
   urlOf,
 } from "./three-servers.ts";

@@ -93,7 +93,7 @@ export async function expectMembers(servers: readonly BareServer[]): Promise<voi
       const { stdout } = await server.run(etcdctl("member list"));
       const voters = stdout.split("\n").filter((line) => line.endsWith(", false"));
       if (voters.length === servers.length) break;
-      if (attempt > 120) expect({ server: server.name, members: stdout }).toBe("all voters");
+      if (attempt > 240) throw new Error(`${server.name} does not see all as voters: ${stdout}`);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
