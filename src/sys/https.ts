@@ -18,8 +18,8 @@ export interface HttpsOptions {
 const LARGEST_ANSWER = 4 * 1024 * 1024;
 
 /**
- * GET. The name in the certificate does not count, its authority does: any server
- * of the cluster may answer. Rejects with the system's or TLS's error, a
+ * GET. With an authority the name in the certificate counts too, as it does for
+ * K3s when it joins by this URL. Rejects with the system's or TLS's error, a
  * TimeoutError, or the signal's reason.
  */
 export function httpsGet(url: string, options: HttpsOptions): Promise<HttpsAnswer> {
@@ -32,7 +32,6 @@ export function httpsGet(url: string, options: HttpsOptions): Promise<HttpsAnswe
       {
         ...(options.authority === undefined ? {} : { ca: options.authority }),
         rejectUnauthorized: options.authority !== undefined,
-        checkServerIdentity: () => undefined,
         headers: { ...options.headers },
         signal,
         agent: false,
