@@ -24,7 +24,7 @@ export async function localMembership(dataDir: string): Promise<Membership | und
     const isVoter = own !== undefined && members.length > 1 && voters?.includes(own.id) === true;
     return { members, own, isVoter };
   } catch (error) {
-    if (error instanceof OperatorError ) return undefined;
+    if (error instanceof OperatorError) return undefined;
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
