@@ -4,6 +4,7 @@ import { RESTORED_KINDS } from "./runbook.ts";
 import { linkStatOf, readBytesIfPresent, statOf } from "../sys/files.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { GUARD_FILE } from "../k3s/guard.ts";
+import { localMembership } from "../k3s/members.ts";
 import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
 import { STATE_FOLDER } from "./places.ts";
@@ -52,12 +53,17 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     moves: await movesOf(input.dataDir, { stamp, items: STATE_ITEMS }),
     files: await fileChanges(input.manifest, folder),
     wasRunning: state === "active" || state === "activating",
-    wasReady: state === "active",
+    // With the other servers stopped one of several has no quorum, and going back cannot wait for it.
+    wasReady: state === "active" && !(await isOneOfSeveral(input.dataDir)),
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
     peers: [...input.peers],
     forced: input.forced,
   };
+}
+
+async function isOneOfSeveral(dataDir: string): Promise<boolean> {
+  return ((await localMembership(dataDir))?.members.length ?? 1) > 1;
 }
 
 /** Every item, whether it is there or not: going back has to know what was not. */

@@ -137,7 +137,7 @@ describe.skipIf(skipWithoutLab())("joining a restored server, cut off", () => {
       const { s1, s2, s3 } = three;
       await signalledAt(s3, "check", { signal: "KILL", flags: flags() });
       await eventually(s3, `test -d ${DATA}/server/db/etcd/member/wal`);
-      await s3.must("systemctl kill -s KILL k3s");
+      await s3.must("systemctl kill --kill-whom=main -s KILL k3s");
       await resume(s3);
       expectDone(await join(s2, s1));
       await expectOneRestoredCluster(three);
