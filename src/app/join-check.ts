@@ -28,11 +28,11 @@ export async function checkJoinable(
 ): Promise<Joinable> {
   const { url, settings } = input;
   await requireServer(settings);
-  if (ownAddresses(settings).includes(hostOfUrl(url))) throw ownAddress(url);
+  const here = await localMembership(settings.dataDir);
+  if (ownAddresses(settings, here).includes(hostOfUrl(url))) throw ownAddress(url);
   const authority = await fetchAuthority(context.host, url);
   await requireSameCluster(input, authority);
   const { token, members } = await fittingToken(context, { ...input, authority });
-  const here = await localMembership(settings.dataDir);
   const nodeName = nodeNameOf(here?.own?.name, { settings, hostname: context.host.hostname });
   const among = members.find(({ id }) => id === here?.own?.id);
   if (among === undefined) return { token, nodeName, members, joined: false };

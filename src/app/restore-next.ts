@@ -23,7 +23,8 @@ export async function restoredUrl(
   const here = (await localMembership(settings.dataDir))?.own?.peerUrls ?? [];
   const then = members.flatMap(({ peerUrls }) => peerUrls);
   const address =
-    [...here, ...then].map(hostOfUrl).find((one) => mine.includes(one)) ??
+    here.map(hostOfUrl)[0] ??
+    then.map(hostOfUrl).find((one) => mine.includes(one)) ??
     settings.one("node-ip")?.split(",")[0] ??
     mine[0] ??
     "THIS-SERVER";

@@ -1,11 +1,12 @@
 /** The other servers, before and during a restore of this one: none may run. */
 import { bootstrapFile } from "../datastore/bootstrap.ts";
 import { OperatorError } from "../errors.ts";
-import { localMembership } from "../k3s/members.ts";
+import { hostOfUrl, localMembership } from "../k3s/members.ts";
 import { peersAmong, probePeers } from "../k3s/peers.ts";
 import { hostAddresses } from "../sys/network.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { BootstrapData } from "../datastore/bootstrap.ts";
+import type { Membership } from "../k3s/members.ts";
 import type { Authorities, PeerAnswer } from "../k3s/peers.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
@@ -21,18 +22,24 @@ export interface PeersInput {
  * when neither ever had more than one member.
  */
 export async function findPeers({ manifest, settings }: PeersInput): Promise<PeerRecord[]> {
-  const here = (await localMembership(settings.dataDir))?.members ?? [];
+  const membership = await localMembership(settings.dataDir);
+  const here = membership?.members ?? [];
   const then = manifest.datastore.members;
   if (here.length < 2 && then.length < 2) return [];
-  return peersAmong([then, here], { own: ownAddresses(settings), apiPort: settings.httpsPort });
+  const own = ownAddresses(settings, membership);
+  return peersAmong([then, here], { own, apiPort: settings.httpsPort });
 }
 
-/** Also those that are not on an interface: behind a router that changes addresses. */
-export function ownAddresses(settings: Settings): string[] {
+/**
+ * Also those that no interface shows: behind a router that changes addresses, or
+ * while the cable is out (an interface without carrier is not listed).
+ */
+export function ownAddresses(settings: Settings, membership: Membership | undefined): string[] {
   const set = ["node-ip", "node-external-ip", "advertise-address"].flatMap((name) =>
     settings.all(name).flatMap((value) => value.split(",")),
   );
-  return [...hostAddresses(), "127.0.0.1", "::1", ...set.map((address) => address.trim())];
+  const asMember = (membership?.own?.peerUrls ?? []).map(hostOfUrl);
+  return [...hostAddresses(), ...asMember, "127.0.0.1", "::1", ...set.map((one) => one.trim())];
 }
 
 /** What the servers of the archive's cluster show certificates of. */

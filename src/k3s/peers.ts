@@ -25,7 +25,7 @@ interface NamedMember {
 }
 
 /**
- * Every other server among the members of several lists, each address once. A
+ * Every other server among the members of several lists, each address once, by name. A
  * server is this one when an address of its is in `own`; its name does not count:
  * the machine that had our name before may still be alive elsewhere.
  */
@@ -42,7 +42,7 @@ export function peersAmong(
       found.set(address, { name: nodeOfMember(name), address, peerPort, apiPort: options.apiPort });
     }
   }
-  return [...found.values()];
+  return [...found.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
 /** PEM of the cluster's authorities, of which a server of it shows certificates. */

@@ -150,6 +150,13 @@ describe("the supervisor of another server", () => {
 
 describe("peersAmong()", () => {
   const own = ["10.0.0.1", "127.0.0.1"];
+  test("in the order of their names, not in etcd's", () => {
+    const names = peersAmong([[...MEMBERS].reverse()], { own, apiPort: 6443 }).map(
+      ({ name }) => name,
+    );
+    expect(names).toEqual(["my-node-2", "s3"]);
+  });
+
   test("every other address once, with its node's name and its port, this server left out by address", () => {
     expect(peersAmong([MEMBERS, MEMBERS], { own, apiPort: 6443 })).toEqual([
       { name: "my-node-2", address: "10.0.0.2", peerPort: 2380, apiPort: 6443 },
