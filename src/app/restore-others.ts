@@ -33,7 +33,7 @@ export async function otherServers(
   const { manifest, snapshot } = input.proof;
   const peers = await findPeers({ manifest, settings });
   const authorities = authoritiesOf(snapshot.bootstrap);
-  const look = (): Promise<PeerRecord[]> =>
+  const look = (): Promise<void> =>
     requirePeersDown(context, { peers, authorities, force: options.force });
   const url = await restoredUrl(settings, manifest.datastore.members);
   const next = peers.length === 0 ? [] : nextSteps(peers, { url, agents: undefined });
@@ -45,7 +45,7 @@ export async function otherServers(
       ...lines,
       ...next.map((text, index) => `${(index === 0 ? "afterwards" : "").padEnd(15)}${text}`),
     ],
-    again: async () => void (await look()),
+    again: look,
   };
 }
 
@@ -53,12 +53,13 @@ async function linesOf(
   context: Context,
   input: {
     readonly peers: readonly PeerRecord[];
-    readonly look: () => Promise<PeerRecord[]>;
+    readonly look: () => Promise<void>;
     readonly onlyPlan: boolean;
   },
 ): Promise<string[]> {
   try {
-    return peerLines(input.peers, await input.look());
+    await input.look();
+    return peerLines(input.peers);
   } catch (error) {
     if (!input.onlyPlan || !(error instanceof OperatorError)) throw error;
     const { code, message, hint } = error;

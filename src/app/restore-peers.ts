@@ -54,8 +54,7 @@ export function authoritiesOf(bootstrap: BootstrapData | undefined): Authorities
 /**
  * Knocks at every peer. Throws an OperatorError `PEER_ALIVE` (exit refused) while
  * one of this cluster answers, whatever `force` says, and `PEER_ADDRESS_ANSWERS`
- * while anybody else answers there, unless forced; then it warns. Returns what
- * is silent.
+ * while anybody else answers there, unless forced; then it warns.
  */
 export async function requirePeersDown(
   context: Context,
@@ -64,8 +63,8 @@ export async function requirePeersDown(
     readonly authorities: Authorities;
     readonly force: boolean;
   },
-): Promise<PeerRecord[]> {
-  if (input.peers.length === 0) return [];
+): Promise<void> {
+  if (input.peers.length === 0) return;
   const answers = await probePeers(context.host, input.peers, input.authorities);
   const alive = answers.filter(({ ofCluster }) => ofCluster);
   if (alive.length > 0) throw peersAlive(alive);
@@ -79,7 +78,6 @@ export async function requirePeersDown(
       hint: `be sure that it is another machine: if ${peer.name} comes back with its old data, the cluster splits in two`,
     });
   }
-  return answers.filter(({ silent }) => silent).map(({ peer }) => peer);
 }
 
 function peersAlive(alive: readonly PeerAnswer[]): OperatorError {
@@ -118,22 +116,12 @@ function portsText(ports: readonly number[]): string {
   return `port${ports.length === 1 ? "" : "s"} ${ports.join(", ")}`;
 }
 
-/** The plan's lines about the other servers; none when there are none. */
-export function peerLines(peers: readonly PeerRecord[], silent: readonly PeerRecord[]): string[] {
+/** The plan's lines about the other servers, all of them silent; none when there are none. */
+export function peerLines(peers: readonly PeerRecord[]): string[] {
   if (peers.length === 0) return [];
-  const named = (some: readonly PeerRecord[]): string =>
-    some.map(({ name, address }) => `${name} (${address})`).join(", ");
-  const stopped = peers.filter((peer) => !silent.some(({ address }) => address === peer.address));
+  const named = peers.map(({ name, address }) => `${name} (${address})`).join(", ");
   return [
-    ...(stopped.length === 0
-      ? []
-      : [
-          `other servers  ${named(stopped)}: K3s does not run there, and must not be started, not by a reboot either`,
-        ]),
-    ...(silent.length === 0
-      ? []
-      : [
-          `silent         ${named(silent)}: off, or alive behind a cut cable; must never be started with the old data, only through restore --peer`,
-        ]),
+    `other servers  silent: ${named}; stopped, off, or alive behind a cut cable`,
+    "               none may be started with its old data, not by a reboot either: only through restore --peer",
   ];
 }

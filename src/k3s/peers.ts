@@ -3,7 +3,7 @@
  * with their old databases form the old quorum again beside a restored server: a
  * split brain (k3s-observed.md 7, 14.4).
  */
-import { portState, showsCertificateOf } from "../sys/tcp.ts";
+import { answers, showsCertificateOf } from "../sys/tcp.ts";
 import { hostOfUrl, nodeOfMember } from "./members.ts";
 import type { Host } from "../sys/host.ts";
 
@@ -53,12 +53,10 @@ export interface Authorities {
 
 export interface PeerAnswer {
   readonly peer: Peer;
-  /** Ports that answer; none when it is down. */
+  /** Ports that answer. None is no proof that it is down: the cable may be cut. */
   readonly open: readonly number[];
   /** It shows a certificate of this cluster: it is one of its servers, not somebody who has its address now. */
   readonly ofCluster: boolean;
-  /** Nothing came back at all: it is off, or alive behind a cut cable. */
-  readonly silent: boolean;
 }
 
 /** Knocks at every peer at once; takes 3 s at most when they are silent. */
@@ -77,18 +75,16 @@ export async function probePeers(
       ];
       const seen = await Promise.all(
         ports.map(async ({ port, authority }) => {
-          const state = await portState({ address, port }, options);
+          const open = await answers({ address, port }, options);
           const ofCluster =
-            state === "open" &&
-            (await showsCertificateOf({ address, port }, { ...options, authority }));
-          return { port, state, ofCluster };
+            open && (await showsCertificateOf({ address, port }, { ...options, authority }));
+          return { port, open, ofCluster };
         }),
       );
       return {
         peer,
-        open: seen.filter(({ state }) => state === "open").map(({ port }) => port),
+        open: seen.filter((one) => one.open).map(({ port }) => port),
         ofCluster: seen.some(({ ofCluster }) => ofCluster),
-        silent: seen.every(({ state }) => state === "silent"),
       };
     }),
   );

@@ -2,7 +2,6 @@
 import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { systemCode } from "../errors.ts";
 
 export interface Place {
   /** Address or name, without brackets. */
@@ -17,14 +16,12 @@ export interface ConnectOptions {
 }
 
 /**
- * `open`: a program listens. `closed`: the machine answers that none does.
- * `silent`: no answer in time, or no way there; the machine may be off, or
- * alive behind a cut cable.
+ * Whether a program listens there. Nothing follows from false: a machine that
+ * refuses, one that is off and one behind a cut cable look the same (Bun 1.4.5
+ * gives ECONNREFUSED for every failure). Rejects with the signal's reason when
+ * it aborts.
  */
-export type PortState = "open" | "closed" | "silent";
-
-/** Knocks once. Rejects with the signal's reason when it aborts. */
-export function portState(place: Place, options: ConnectOptions): Promise<PortState> {
+export function answers(place: Place, options: ConnectOptions): Promise<boolean> {
   const { timeout, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
@@ -36,12 +33,10 @@ export function portState(place: Place, options: ConnectOptions): Promise<PortSt
       settle();
     };
     const onAbort = (): void => end(() => reject(signal.reason));
-    const timer = setTimeout(() => end(() => resolve("silent")), timeout);
+    const timer = setTimeout(() => end(() => resolve(false)), timeout);
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.once("connect", () => end(() => resolve("open")));
-    socket.on("error", (error) =>
-      end(() => resolve(systemCode(error) === "ECONNREFUSED" ? "closed" : "silent")),
-    );
+    socket.once("connect", () => end(() => resolve(true)));
+    socket.on("error", () => end(() => resolve(false)));
   });
 }
 

@@ -72,7 +72,7 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
       const done = await restore(s1, "--yes");
       expectDone(done);
       expect(done.stderr).toContain(
-        "other servers  s2 (10.99.0.2), s3 (10.99.0.3): K3s does not run there",
+        "other servers  silent: s2 (10.99.0.2), s3 (10.99.0.3); stopped, off, or alive behind a cut cable",
       );
       expect(done.stdout).toContain(`restore --peer ${urlOf(s1)}`);
       for (const server of [s2, s3]) {
@@ -120,7 +120,7 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
       const plan = await restore(leader, "--plan");
       expectDone(plan);
       for (const { name } of others)
-        expect(plan.stdout).toMatch(new RegExp(`silent .*${name}.*cut cable`));
+        expect(plan.stdout).toMatch(new RegExp(`silent: .*${name}.*cut cable`));
       await servers.plug(three.all.indexOf(leader), true);
       const refused = await restore(leader, "--yes");
       expectRefusal(refused, { exit: 10, says: "K3s still runs on " });
@@ -140,7 +140,7 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
       const done = await restore(s3, "--yes");
       expectDone(done);
       expect(done.stderr).toMatch(
-        /silent .*s1 \(10\.99\.0\.1\), s2 \(10\.99\.0\.2\): off, or alive behind a cut cable; must never be started with the old data/,
+        /silent: s1 \(10\.99\.0\.1\), s2 \(10\.99\.0\.2\); stopped, off, or alive behind a cut cable\n +none may be started with its old data/,
       );
       // Both boot and start K3s with their old data, as machines do when power comes back.
       await each([s1, s2], (server) => server.boot());

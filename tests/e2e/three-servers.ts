@@ -49,6 +49,7 @@ export async function threeWithBackups(): Promise<Three> {
       objects: backup.objects,
       authority: backup.authority,
       async reset() {
+        for (const index of all.keys()) await servers.plug(index, true);
         await each(all, putBack);
         await each(all, (server) => server.startCluster({ timeout: 120_000 }));
         await expectMembers(all);
@@ -81,6 +82,7 @@ async function putBack(server: BareServer): Promise<void> {
   await server.must(
     `rm -rf ${STATE}/restore* /etc/systemd/system/k3s.service.d /run/systemd/system.control/k3s.service.d
      systemctl daemon-reload; systemctl stop k3s; systemctl reset-failed k3s || true
+     : > /etc/systemd/system/k3s.service.env
      rm -rf ${DATA}/server /etc/rancher
      cp -a --sparse=always ${SAVED}/server ${DATA}/server && cp -a ${SAVED}/rancher /etc/rancher`,
   );
