@@ -2,7 +2,7 @@
 import { caHash, tokenPassword } from "../datastore/bootstrap.ts";
 import { OperatorError } from "../errors.ts";
 import { detectDatastore } from "../k3s/datastore-kind.ts";
-import { hostOfUrl, localMembership, nodeOfMember } from "../k3s/members.ts";
+import { hostOfUrl, localMembership, nodeOfMember, ownMemberName } from "../k3s/members.ts";
 import { serviceState } from "../k3s/service.ts";
 import { fetchAuthority, remoteMembers } from "../k3s/supervisor.ts";
 import { findTokens } from "../k3s/tokens.ts";
@@ -33,8 +33,13 @@ export async function checkJoinable(
   const authority = await fetchAuthority(context.host, url);
   await requireSameCluster(input, authority);
   const { token, members } = await fittingToken(context, { ...input, authority });
-  const nodeName = nodeNameOf(here?.own?.name, { settings, hostname: context.host.hostname });
-  const among = members.find(({ id }) => id === here?.own?.id);
+  const nodeName = nodeNameOf(await ownMemberName(settings.dataDir), {
+    settings,
+    hostname: context.host.hostname,
+  });
+  // By name: it lies in a file of its own, and the database may be unreadable or busy.
+  const own = await ownMemberName(settings.dataDir);
+  const among = members.find(({ name }) => name === own);
   if (among === undefined) return { token, nodeName, members, joined: false };
   const runs = (await serviceState(context.host)) === "active";
   if (runs && !among.isLearner) return { token, nodeName, members, joined: true };

@@ -2,7 +2,9 @@
 import { openBolt } from "../datastore/bolt.ts";
 import { readEtcdMeta } from "../datastore/etcd-meta.ts";
 import { OperatorError, systemCode } from "../errors.ts";
-import { openFile, readTextIfPresent } from "../sys/files.ts";
+import { openFile, readTextIfPresent, statOf } from "../sys/files.ts";
+import { UNINTERRUPTED } from "../sys/host.ts";
+import { pause } from "../sys/pause.ts";
 import type { Member } from "../datastore/etcd-meta.ts";
 
 export interface Membership {
@@ -13,9 +15,28 @@ export interface Membership {
   readonly isVoter: boolean;
 }
 
-/** Undefined when there is no database, or none that can be read. A running etcd may be writing: what is read is one state of it. */
+/** A running etcd writes ten times a second, and gives the pages of what was read to something else. */
+const ATTEMPTS = 10;
+const INTERVAL = 70;
+
+/** Undefined when there is no database, or none that can be read, not in several attempts either. */
 export async function localMembership(dataDir: string): Promise<Membership | undefined> {
   const etcd = `${dataDir}/server/db/etcd`;
+  if ((await statOf(`${etcd}/member/snap/db`)) === undefined) return undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const found = await readOnce(etcd);
+    if (found !== undefined || attempt >= ATTEMPTS) return found;
+    await pause(INTERVAL, UNINTERRUPTED);
+  }
+}
+
+/** The name of this server's own member, which no other one ever has; undefined when it has none. */
+export async function ownMemberName(dataDir: string): Promise<string | undefined> {
+  const name = (await readTextIfPresent(`${dataDir}/server/db/etcd/name`))?.trim();
+  return name === "" ? undefined : name;
+}
+
+async function readOnce(etcd: string): Promise<Membership | undefined> {
   try {
     await using file = await openFile(`${etcd}/member/snap/db`);
     const { members, voters } = await readEtcdMeta(await openBolt(file));
