@@ -160,9 +160,9 @@ export async function stoppedAt(
   step: string,
 ): Promise<{ readonly pid: string; readonly done: Promise<CommandResult> }> {
   const journal = `${STATE}/restore.journal`;
-  // No strace here: it would be the one to stop. The program stops itself, as a slow disk would.
-  const { done } = server.start(`${PROGRAM} restore --yes`, { timeout: 240_000 });
-  const watch = `for i in $(seq 6000); do grep -q '"begin","step":"${step}"' ${journal} 2>/dev/null && { pid=$(pgrep -n -f 'railiance-cluster restore --yes'); kill -STOP $pid; echo $pid; exit 0; }; sleep 0.01; done; exit 1`;
+  // Below a shell: nsenter stops itself when its own child stops, and nobody would wake it.
+  const { done } = server.start(`${PROGRAM} restore --yes; exit $?`, { timeout: 400_000 });
+  const watch = `for i in $(seq 6000); do grep -q '"begin","step":"${step}"' ${journal} 2>/dev/null && { pid=$(pgrep -n -x railiance-clust); kill -STOP $pid; echo $pid; exit 0; }; sleep 0.01; done; exit 1`;
   const pid = (await server.must(watch, { timeout: 120_000 })).trim();
   return { pid, done };
 }
