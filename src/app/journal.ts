@@ -47,6 +47,13 @@ const file = v.object({
   folder: v.optional(v.number()),
 });
 
+const peer = v.object({
+  name: v.string(),
+  address: v.string(),
+  peerPort: v.number(),
+  apiPort: v.number(),
+});
+
 const planSchema = v.object({
   id: v.string(),
   started: v.string(),
@@ -66,11 +73,17 @@ const planSchema = v.object({
   datastore: v.optional(v.object({ kind: v.picklist(["etcd", "sqlite"]), bytes: v.number() })),
   /** Path of the safety backup, when there is one. */
   safetyBackup: v.optional(v.string()),
+  /** The other servers that must not run; plans of the first release do not have it. */
+  peers: v.optional(v.array(peer), []),
+  forced: v.optional(v.boolean(), false),
+  /** Present when this server joins a restored one (`restore --peer`): the restored server's URL, and this one's node. */
+  join: v.exactOptional(v.object({ url: v.string(), nodeName: v.string() })),
 });
 
 /** All that a resume or rollback has to know; the first line of the journal. */
 export type RestorePlan = v.InferOutput<typeof planSchema>;
 export type Move = v.InferOutput<typeof move>;
+export type PeerRecord = v.InferOutput<typeof peer>;
 export type FileChange = v.InferOutput<typeof file>;
 
 const lineSchema = v.variant("type", [

@@ -4,6 +4,7 @@ import { RESTORED_KINDS } from "./runbook.ts";
 import { linkStatOf, readBytesIfPresent, statOf } from "../sys/files.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { GUARD_FILE } from "../k3s/guard.ts";
+import { localMembership } from "../k3s/members.ts";
 import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
 import { datastoreSize } from "./estimate.ts";
@@ -11,7 +12,7 @@ import { STATE_FOLDER } from "./places.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { HostFit } from "./host-fit.ts";
-import type { FileChange, Move, RestorePlan } from "./journal.ts";
+import type { FileChange, Move, PeerRecord, RestorePlan } from "./journal.ts";
 
 /** Of `<data-dir>/server`: all that K3s takes for its own state. It is moved aside whole, so that going back is moving back. */
 const STATE_ITEMS = [
@@ -34,6 +35,9 @@ export interface PlanInput {
   readonly keep: boolean;
   /** Files made to fit this host; each takes the place of the archive's own. */
   readonly fit: Pick<HostFit, "files">;
+  /** The other servers, which must not run; `forced` when somebody else may have their addresses. */
+  readonly peers: readonly PeerRecord[];
+  readonly forced: boolean;
 }
 
 /** Looks at the host and writes down every move and file change; changes nothing. */
@@ -50,22 +54,33 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     archive: input.archive,
     folder,
     dataDir: input.dataDir,
-    moves: await movesOf(input.dataDir, stamp),
+    moves: await movesOf(input.dataDir, { stamp, items: STATE_ITEMS }),
     files: await fileChanges(input, folder),
     wasRunning: state === "active" || state === "activating",
-    wasReady: state === "active",
+    // With the other servers stopped one of several has no quorum, and going back cannot wait for it.
+    wasReady: state === "active" && !(await isOneOfSeveral(input.dataDir)),
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
     datastore: { kind: input.manifest.datastore.kind, bytes: datastoreSize(input.manifest) },
+    peers: [...input.peers],
+    forced: input.forced,
   };
 }
 
+async function isOneOfSeveral(dataDir: string): Promise<boolean> {
+  return ((await localMembership(dataDir))?.members.length ?? 1) > 1;
+}
+
 /** Every item, whether it is there or not: going back has to know what was not. */
-async function movesOf(dataDir: string, stamp: string): Promise<Move[]> {
+export async function movesOf(
+  dataDir: string,
+  options: { readonly stamp: string; readonly items: readonly string[] },
+): Promise<Move[]> {
+  const { stamp, items } = options;
   const server = `${dataDir}/server`;
   const apart = await hasOwnDevice(server);
   const moves: Move[] = [];
-  for (const item of STATE_ITEMS) {
+  for (const item of items) {
     const from = `${server}/${item}`;
     await requireMovable(from);
     // A rename does not reach another file system; a database often has a disk of its own.
@@ -149,4 +164,11 @@ function archivedFiles(manifest: Manifest, fit: PlanInput["fit"]): HostFit["file
     const [mode, uid, gid] = [entry.mode & 0o777, entry.uid ?? 0, entry.gid ?? 0];
     return [{ entry: entry.path, target, sha256, mode, uid, gid }];
   });
+}
+
+/** Every folder with something of before, files that were replaced included. */
+export function keptPlaces(plan: RestorePlan): string[] {
+  const places = keptFolders(plan);
+  if (plan.files.some(({ kept }) => kept !== null)) places.push(`${plan.folder}/before`);
+  return places;
 }

@@ -18,6 +18,7 @@ import { removeFile, removeFolder } from "../sys/remove.ts";
 import { OperatorError } from "../errors.ts";
 import { JOURNAL, closeJournal, readJournal } from "./journal.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
+import { requireNoVote } from "./join-way-back.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { Context } from "./context.ts";
 import type { Host } from "../sys/host.ts";
@@ -26,7 +27,8 @@ import type { Journal, Move, RestorePlan } from "./journal.ts";
 /**
  * Undoes a restore from whatever step it is at; can itself be cut and run again.
  * Signals do not stop it. Throws an OperatorError `ROLLBACK_START` when the old
- * state is back in place but does not become ready.
+ * state is back in place but does not become ready, and `HAS_VOTE` for a server
+ * that joined a restored one and must not leave it any more.
  */
 export async function rollBack(
   context: Context,
@@ -34,6 +36,7 @@ export async function rollBack(
 ): Promise<void> {
   const host = uninterrupted(context.host);
   const { plan } = input;
+  await requireNoVote(host, plan);
   context.talk({ type: "step", text: "going back to what ran before" });
   await removeFile(ballastFile(plan)); // room for the next line, and for the files
   await input.journal.rollback(input.reason);
@@ -49,6 +52,9 @@ export async function rollBack(
 
 /** What is so after a rollback, for a sentence. */
 export function stateAfter(plan: RestorePlan): string {
+  if (plan.join !== undefined) {
+    return "its old data is back in place and K3s is stopped; do not start it, it would bring the old cluster back beside the restored one";
+  }
   if (!plan.wasRunning) return "everything is as it was before";
   return plan.wasReady
     ? "what ran before runs again"

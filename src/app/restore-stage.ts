@@ -11,6 +11,7 @@ import { inspectDatastoreAt } from "./inspect-datastore.ts";
 import { wipeLeftovers } from "./make-stage.ts";
 import { foundKeys, secretsOf } from "./opening-keys.ts";
 import { STATE_FOLDER } from "./places.ts";
+import { authoritiesOf } from "./restore-peers.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { stagedPath } from "./restore-steps.ts";
@@ -111,8 +112,14 @@ export async function stagedInput(
   const { bootstrap } = facts;
   const authority = bootstrap === undefined ? undefined : bootstrapFile(bootstrap, "ServerCA");
   if (bootstrap === undefined || authority === undefined) throw nothingStaged(plan);
-  const serverCa = new TextDecoder().decode(authority);
-  return { context, plan, manifest, serverCa, agentToken: agentTokenOf(bootstrap) };
+  return {
+    context,
+    plan,
+    manifest,
+    serverCa: new TextDecoder().decode(authority),
+    agentToken: agentTokenOf(bootstrap),
+    authorities: authoritiesOf(bootstrap),
+  };
 }
 
 /** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */

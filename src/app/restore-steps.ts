@@ -20,7 +20,9 @@ import { keptFolders } from "./restore-plan.ts";
 import { agentTokenFor } from "./restore-agent-token.ts";
 import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
+import { requirePeersDown } from "./restore-peers.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
+import type { Authorities } from "../k3s/peers.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan, StepName } from "./journal.ts";
@@ -36,6 +38,8 @@ export interface StepInput extends HostInput {
   readonly serverCa: string;
   /** Password of the agents in the bootstrap data; undefined when they use the server's. Secret. */
   readonly agentToken: string | undefined;
+  /** Of the archive's cluster: how a server of it is known. */
+  readonly authorities: Authorities;
 }
 
 export interface Step<Input = StepInput> {
@@ -44,19 +48,29 @@ export interface Step<Input = StepInput> {
   run(input: Input): Promise<string>;
 }
 
+const GUARD: Step<HostInput> = { name: "guard", doing: "holding K3s back", run: guard };
+const STOP: Step<HostInput> = { name: "stop", doing: "stopping K3s", run: stop };
+const ASIDE: Step<HostInput> = {
+  name: "aside",
+  doing: "moving today's data aside",
+  run: moveAside,
+};
 const START: Step<HostInput> = { name: "start", doing: "starting K3s", run: start };
 const FINISH: Step<HostInput> = { name: "finish", doing: "finishing", run: finish };
 
 export const RESTORE_STEPS: readonly Step[] = [
-  { name: "guard", doing: "holding K3s back", run: guard },
-  { name: "stop", doing: "stopping K3s", run: stop },
-  { name: "aside", doing: "moving today's data aside", run: moveAside },
+  GUARD,
+  STOP,
+  ASIDE,
   { name: "files", doing: "putting files back", run: putFiles },
   { name: "reset", doing: "restoring the database", run: reset },
   START,
   { name: "check", doing: "checking the restored cluster", run: check },
   FINISH,
 ];
+
+/** What joining a restored server has in common with a restore (peer-steps.ts). */
+export const COMMON_STEPS = { GUARD, STOP, ASIDE, START, FINISH } as const;
 
 /** What is left to do once the restored cluster was checked, or kept as it is; needs nothing of the archive. */
 export const ACCEPT_STEPS: readonly Step<HostInput>[] = [START, FINISH];
@@ -89,7 +103,8 @@ async function moveAside({ plan }: HostInput): Promise<string> {
   return kept.length === 0 ? "no data was there" : `today's data kept in ${kept.join(" and ")}`;
 }
 
-async function putFiles({ context, plan }: StepInput): Promise<string> {
+/** Each file with the copy of what was there; can be cut and run again. */
+export async function putFiles({ context, plan }: HostInput): Promise<string> {
   for (const file of plan.files) {
     // After a cut the kept copy is already the old one: never overwrite it with the new.
     if (file.kept !== null && (await linkStatOf(file.kept)) === undefined) {
@@ -105,7 +120,10 @@ async function putFiles({ context, plan }: StepInput): Promise<string> {
     : `${plan.files.length} files put back`;
 }
 
-async function reset({ context, plan, manifest, agentToken }: StepInput): Promise<string> {
+async function reset(input: StepInput): Promise<string> {
+  const { context, plan, manifest, authorities } = input;
+  // Time has passed since the first look, at the question and while K3s stopped.
+  await requirePeersDown(context, { peers: plan.peers, authorities, force: plan.forced });
   await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
@@ -117,7 +135,7 @@ async function reset({ context, plan, manifest, agentToken }: StepInput): Promis
     gid: 0,
   });
   if (manifest.datastore.kind === "sqlite") await placeDatabase(plan, manifest);
-  else await resetDatabase({ context, plan, manifest, agentToken });
+  else await resetDatabase(input);
   const { signal } = context.host;
   const seen = await requireRestored(manifest, { dataDir: plan.dataDir, signal });
   return `database restored: ${seen}`;

@@ -21,7 +21,6 @@ interface Target {
 export async function checkTarget(context: Context, target: Target): Promise<Warning[]> {
   const { manifest, options } = target;
   requireDataDir(target);
-  requireSingle(target);
   await requireSameCluster(target);
   await requireRoom(manifest);
   const settings = await readSettings({ dataDir: manifest.host.dataDir });
@@ -39,19 +38,6 @@ function requireDataDir({ manifest, options }: Target): void {
     `the archive's configuration keeps K3s's data in ${manifest.host.dataDir}, not in ${options.dataDir}`,
     {
       hint: "leave --data-dir out: K3s would start with the archive's configuration",
-    },
-  );
-}
-
-function requireSingle({ manifest, options }: Target): void {
-  const { members } = manifest.datastore;
-  if (members.length < 2 || options.force) return;
-  throw new OperatorError(
-    "refused",
-    "MANY_MEMBERS",
-    `the archive is of a cluster of ${members.length} servers (${members.map(({ name }) => name).join(", ")}), and two old ones together would bring their old data back beside the restored one`,
-    {
-      hint: "stop K3s on every other server first and follow block 8 of RUNBOOK.md (railiance-cluster extract RUNBOOK.md); when they are stopped: --force",
     },
   );
 }

@@ -15,11 +15,24 @@ export function restoreUnfinished({
   const held = begun.has("aside")
     ? "; K3s is held back on purpose: started now it may come up empty"
     : "";
+  if (plan.join !== undefined) {
+    return new OperatorError(
+      "refused",
+      "RESTORE_UNFINISHED",
+      `joining the restored server at ${plan.join.url} stopped ${rollingBack ? "on its way back" : at}${held}`,
+      { hint: `${hintOf(rollingBack)} (${JOURNAL})` },
+    );
+  }
   const what = kept
     ? `a restore of ${plan.archive} failed its check and was kept; it is neither accepted nor undone`
     : `a restore of ${plan.archive} stopped ${rollingBack ? "on its way back" : at}${held}`;
-  const hint = rollingBack
+  return new OperatorError("refused", "RESTORE_UNFINISHED", what, {
+    hint: `${hintOf(rollingBack)} (${JOURNAL})`,
+  });
+}
+
+function hintOf(rollingBack: boolean): string {
+  return rollingBack
     ? "finish going back: railiance-cluster restore --rollback"
     : "go on: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback";
-  return new OperatorError("refused", "RESTORE_UNFINISHED", what, { hint: `${hint} (${JOURNAL})` });
 }

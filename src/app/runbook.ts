@@ -2,6 +2,7 @@
 import { TOKEN_ENTRY } from "../assets/token.ts";
 import { UNIT } from "../k3s/unit.ts";
 import { datastoreText } from "./runbook-datastore.ts";
+import { joinOthers, stopOthers } from "./runbook-peers.ts";
 import { shellWord, shellWords } from "./shell-quote.ts";
 import type { Entry, EntryKind, Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -52,7 +53,7 @@ ${text.check}
 
 ## 3. Stop K3s and move aside what is there
 
-Nothing is deleted. **Do not start K3s before the end of block 6**: without its database it comes up empty.
+${stopOthers(manifest)}Nothing is deleted. **Do not start K3s before the end of block 6**: without its database it comes up empty.
 
 \`\`\`sh
 systemctl stop ${UNIT} || true
@@ -96,7 +97,7 @@ ${shellWord(options.settings.k3s)} kubectl get nodes
 ${text.proof}
 \`\`\`
 
-${peers(manifest)}## After that
+${joinOthers(manifest)}## After that
 
 - Restart the agents and everything in the cluster that watches it (K3s does not raise revisions at a restore).
 - A node that is refused with \`Node password rejected\`: \`k3s kubectl -n kube-system delete secret NODE.node-password.k3s\`.
@@ -115,17 +116,4 @@ function putBack(entries: readonly Entry[]): string {
       return `install -D -m ${mode} -o ${entry.uid ?? 0} -g ${entry.gid ?? 0} ${shellWords([entry.path, entry.source ?? ""])}`;
     })
     .join("\n");
-}
-
-function peers(manifest: Pick<Manifest, "datastore" | "host">): string {
-  if (manifest.datastore.members.length < 2) return "";
-  const names = manifest.datastore.members.map(({ name }) => name).join(", ");
-  return `## 8. The other servers
-
-Members were: ${names}. **Every other server must be stopped before block 3**: two old ones together bring the old data
-back beside the restored one. After block 7, on each of them, one after the other: stop K3s, move
-\`${manifest.host.dataDir}/server/db\` aside, see that its configuration has \`server:\` pointing to this host and the token,
-start K3s, wait until it is Ready.
-
-`;
 }

@@ -42,6 +42,12 @@ export const restoreCommand: Command = {
       help: "keep the restored cluster even when a check of its health fails",
     },
     ...FIT_FLAGS,
+    {
+      name: "peer",
+      kind: "text",
+      value: "URL",
+      help: "on each OTHER server of a restored cluster: give up its old data and join the restored server at this URL",
+    },
     DIR,
     DATA_DIR,
     IDENTITY,
@@ -63,6 +69,10 @@ export const restoreCommand: Command = {
       run: "restore --edit-address 192.0.2.10=192.0.2.20",
     },
     { does: "after a power cut: go on, or go back", run: "restore --resume" },
+    {
+      does: "on s2, then s3, once s1 (10.0.0.1) is restored",
+      run: "restore --peer https://10.0.0.1:6443",
+    },
   ],
   exits: ["verifyFailed", "precondition", "locked", "key", "notFound", "refused"],
   keepsResult: true,
@@ -84,6 +94,7 @@ export const restoreCommand: Command = {
       keep: input.has("keep"),
       previous: input.has("previous"),
       ...fitOptionsOf(input, restoreCommand),
+      peer: peerUrl(input),
     };
     return plan ? planOnly(context, options) : outcomeOf(await restore(context, options));
   },
@@ -104,9 +115,49 @@ function checkCombination(input: Input, context: CommandContext): void {
       restoreCommand,
     );
   }
+  if (input.text("peer") !== undefined) checkPeer(input, way);
   if (input.has("quiet") && !input.has("yes") && way === undefined && context.ask !== undefined) {
     throw usage("restore --quiet hides the plan it asks about: add --yes", restoreCommand);
   }
+}
+
+function checkPeer(input: Input, way: string | undefined): void {
+  if (way === "resume" || way === "rollback") {
+    throw usage(
+      `restore --${way} goes on with what it began with: leave --peer out`,
+      restoreCommand,
+    );
+  }
+  const other =
+    ["force", "keep", "previous"].find((name) => input.has(name)) ??
+    (input.text("dir") === undefined ? undefined : "dir") ??
+    (input.list("identity").length === 0 ? undefined : "identity");
+  if (other !== undefined || input.positionals.length > 0) {
+    throw usage(
+      `restore --peer takes no archive: leave ${other === undefined ? "ARCHIVE" : `--${other}`} out`,
+      restoreCommand,
+    );
+  }
+}
+
+/** As K3s writes it in `server:`; the address alone is enough. */
+function peerUrl(input: Input): string | undefined {
+  const given = input.text("peer");
+  if (given === undefined) return undefined;
+  const text = given.includes("://") ? given : `https://${given}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (
+    url?.protocol !== "https:" ||
+    url.hostname === "" ||
+    url.pathname !== "/" ||
+    url.username !== ""
+  ) {
+    throw usage(
+      `--peer ${given} is not the URL of a server: write https://ADDRESS:6443`,
+      restoreCommand,
+    );
+  }
+  return `https://${url.hostname}:${/:443\/?$/.test(text) ? "443" : url.port || "6443"}`;
 }
 
 /** The plan is the data that was asked for, so it goes to stdout and is not said on stderr too. */
@@ -138,8 +189,10 @@ function outcomeOf(result: RestoreResult): Outcome {
       `restored from ${result.archive}`,
       ...kept,
       ...saved,
+      ...result.next,
       ...(result.restart?.sentences ?? []).map((text) => `left to do: ${text}`),
     ],
+    joined: [`this server is a voter of the cluster at ${result.archive}`, ...kept],
     "rolled-back": ["went back: what was there before the restore is there again"],
     planned: [],
   };
@@ -168,6 +221,7 @@ function outcomeOf(result: RestoreResult): Outcome {
           }),
       ...fitFields(result.fit),
       ...(result.safetyBackup === undefined ? {} : { safety_backup: result.safetyBackup }),
+      next: result.next,
     },
   };
 }

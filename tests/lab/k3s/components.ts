@@ -57,7 +57,7 @@ export function startApiServer(settings: Settings, datastore: "etcd" | "sqlite")
     ...storage,
     ...encryption,
     `--advertise-address=${flags.text("advertise-address") || settings.nodeIp}`,
-    `--bind-address=${flags.text("bind-address") || "0.0.0.0"}`,
+    `--bind-address=${settings.apiHost}`, // other machines come through gate.ts,
     `--secure-port=${settings.apiPort}`,
     "--allow-privileged=true",
     "--anonymous-auth=false",

@@ -61,8 +61,9 @@ function refuseDifferences(settings: Settings, theirs: unknown): void {
     ([name, value]) => field(theirs, name) !== value,
   );
   if (different.length === 0) return;
+  for (const [name] of different) log.warning(`critical configuration mismatched: ${name}`);
   throw new FrontError(
-    `failed to validate server configuration: critical configuration value mismatch between servers: ${different.map(([name]) => name).join(", ")}`,
+    "failed to validate server configuration: critical configuration value mismatch between servers",
   );
 }
 

@@ -13,7 +13,9 @@ import { installKinds, startDeploying, writeBundledManifests } from "./deploy.ts
 import { startEtcd, untilEtcdAnswers } from "./etcd.ts";
 import { fault } from "./faults.ts";
 import { parseFlags, UsageError, usageText } from "./flags.ts";
+import { openGate } from "./gate.ts";
 import { joinEtcd, criticalSettings } from "./join.ts";
+import { memberInfo, startManagingLearners } from "./learners.ts";
 import { fatal, FrontError, log, textOf } from "./log.ts";
 import { startNode } from "./node.ts";
 import { announce, encrypted, makeFolders, prefix, prepare } from "./prepare.ts";
@@ -76,8 +78,9 @@ async function serve(settings: Settings): Promise<void> {
     readFromDisk(settings.paths, encrypted(settings)),
   );
   supervisor.open(passwords);
-  offer(settings, supervisor, passwords);
   const kind = datastore === "sqlite" ? "sqlite" : "etcd";
+  offer(settings, supervisor, { passwords, kind });
+  if (kind === "etcd") startManagingLearners(settings);
   if (!settings.flags.on("disable-apiserver")) {
     child(startApiServer(settings, kind), "SIGKILL", "apiserver");
     const api = openApi(settings);
@@ -105,12 +108,18 @@ async function startDatastore(settings: Settings, datastore: Datastore): Promise
   return etcdArguments(settings.paths);
 }
 
-function offer(settings: Settings, supervisor: Supervisor, passwords: Passwords): void {
+function offer(
+  settings: Settings,
+  supervisor: Supervisor,
+  options: { readonly passwords: Passwords; readonly kind: "etcd" | "sqlite" },
+): void {
   supervisor.handle("/v1-k3s/config", () =>
     Promise.resolve({ status: 200, body: criticalSettings(settings) }),
   );
   supervisor.handle("/v1-k3s/server-bootstrap", bootstrapHandler(settings));
-  serveTokens(settings, supervisor, passwords);
+  if (options.kind === "etcd") supervisor.handle("/db/info", () => memberInfo(settings));
+  serveTokens(settings, supervisor, options.passwords);
+  openGate(settings, supervisor);
 }
 
 function refuseSnapshots(supervisor: Supervisor): undefined {

@@ -1,10 +1,12 @@
 /**
  * K3s's supervisor: what `etcd-snapshot`, `token` and joining servers talk to.
- * K3s has it on 6443 in front of the API server; here it is one port further
- * than `https-listen-port` says, on 6444, which K3s uses for its load balancer and where a second start beside
- * a running server fails in the same words.
+ * K3s has it on 6443 in front of the API server; here other machines find it
+ * there too (gate.ts), and this one a port further than `https-listen-port` says, on
+ * 6444, which K3s uses for its load balancer and where a second start beside a
+ * running server fails in the same words.
  */
 import { readFileSync } from "node:fs";
+import { RawJson } from "./learners.ts";
 import { FrontError, log, textOf } from "./log.ts";
 import { readFromDisk } from "./bootstrap.ts";
 import type { Settings } from "./settings.ts";
@@ -19,6 +21,8 @@ export interface Supervisor extends Disposable {
   open(passwords: Passwords): void;
   /** Answers POST (or GET) on a path, for the user `server` only. */
   handle(path: string, handler: Handler): void;
+  /** Answers with TLS too, on a free port of this machine. */
+  serveTls(tls: { readonly cert: string; readonly key: string }): { readonly port: number };
 }
 
 /** Starts listening. Throws FrontError with K3s's text when the port is taken. */
@@ -40,21 +44,27 @@ export function startSupervisor(settings: Settings): Supervisor {
     if (handler === undefined) return failure(404, "not found");
     const body: unknown = request.method === "POST" ? await request.json() : undefined;
     const { status, body: result } = await handler(body);
+    if (result instanceof RawJson) {
+      return new Response(result.text, { headers: { "content-type": "application/json" } });
+    }
     return status === 200 ? Response.json(result) : failure(status, String(result));
   };
-  const listen = (hostname: string) =>
+  const listen = (options: { port: number; tls?: { cert: string; key: string } }) =>
     Bun.serve({
-      hostname,
-      port,
+      hostname: "127.0.0.1",
       idleTimeout: 255,
       fetch: (request) => answer(request).catch((error: unknown) => failure(500, textOf(error))),
+      ...options,
     });
-  const servers = [bind(port, () => listen("127.0.0.1"))];
-  if (!settings.reset && settings.nodeIp !== "127.0.0.1")
-    servers.push(bind(port, () => listen(settings.nodeIp)));
+  const servers = [bind(port, () => listen({ port }))];
   return {
     open: (given) => (passwords = given),
     handle: (path, handler) => handlers.set(path, handler),
+    serveTls(tls) {
+      const server = listen({ port: 0, tls: { ...tls } });
+      servers.push(server);
+      return { port: server.port ?? 0 };
+    },
     [Symbol.dispose]: () => {
       for (const server of servers) void server.stop(true);
     },

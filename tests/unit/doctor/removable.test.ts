@@ -51,6 +51,8 @@ function planOf(folder: string): RestorePlan {
     wasReady: true,
     hadUnit: true,
     keep: false,
+    peers: [],
+    forced: false,
   };
 }
 
