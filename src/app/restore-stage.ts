@@ -14,6 +14,7 @@ import { openingKeys } from "./opening-keys.ts";
 import { STATE_FOLDER } from "./places.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
+import { isRestored } from "./read-content.ts";
 import { stagedPath } from "./restore-steps.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
@@ -59,7 +60,7 @@ async function stageOne(
   try {
     context.talk({ type: "step", text: `verifying ${input.path}` });
     const proof = await proveArchive(context, { ...input, into: stage });
-    await stage.write("manifest.json", serializeManifest(proof.manifest));
+    await stage.write("manifest.json", serializeManifest(proof.manifest), { sync: true });
     const checks = proof.checks.reduce((sum, check) => sum + (check.count ?? 1), 0);
     context.talk({ type: "done", text: `archive verified to its end: ${checks} checks` });
     return {
@@ -107,7 +108,7 @@ export async function stagedInput(
 
 /** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */
 async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<void> {
-  for (const { path, sha256 } of manifest.entries) {
+  for (const { path, sha256 } of manifest.entries.filter(isRestored)) {
     const hash = createHash("sha256");
     try {
       for await (const chunk of lazyFileStream(stagedPath(plan, path))) hash.update(chunk);
