@@ -60,7 +60,13 @@ export async function createAtomicFile(
       if (commitOptions.replace === true) await rename(tempPath, path);
       else await linkNew(tempPath, path);
       committed = true;
-      await syncFolder(folder);
+      try {
+        await syncFolder(folder);
+      } catch (error) {
+        // Whoever is told that it failed must not find it all the same; what was replaced is gone either way.
+        if (commitOptions.replace !== true) await rm(path, { force: true });
+        throw error;
+      }
     },
     async [Symbol.asyncDispose]() {
       await close();
@@ -124,7 +130,12 @@ async function linkNew(from: string, to: string): Promise<void> {
     await renameNew(from, to);
     return;
   }
-  await rm(from);
+  try {
+    await rm(from);
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  }
 }
 
 async function renameNew(from: string, to: string): Promise<void> {
