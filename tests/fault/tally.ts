@@ -17,6 +17,8 @@ export function tallyOf(family: string, fault: string): Tally {
   return {
     async round(what, action) {
       tried += 1;
+      if (tried % 10 === 0)
+        console.error(`${family}, ${fault}: ${tried} tried, ${lost.length} lost`);
       try {
         await action();
         return true;
