@@ -4,10 +4,11 @@
  * local backend does).
  */
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileHandle } from "node:fs/promises";
 import { systemCode } from "../errors.ts";
+import { unlinkIfThere } from "./unlink.ts";
 
 /** Temp names start so; whoever finds one after a kill may remove it. */
 export const TEMP_PREFIX = ".railiance-tmp-";
@@ -64,13 +65,13 @@ export async function createAtomicFile(
         await syncFolder(folder);
       } catch (error) {
         // Whoever is told that it failed must not find it all the same; what was replaced is gone either way.
-        if (commitOptions.replace !== true) await rm(path, { force: true });
+        if (commitOptions.replace !== true) await unlinkIfThere(path);
         throw error;
       }
     },
     async [Symbol.asyncDispose]() {
       await close();
-      if (!committed) await rm(tempPath, { force: true });
+      if (!committed) await unlinkIfThere(tempPath);
     },
   };
 }
@@ -99,7 +100,7 @@ export async function wipeStaleTemps(
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isFile() || !entry.name.startsWith(TEMP_PREFIX)) continue;
     if (!isOurs(entry.name.slice(TEMP_PREFIX.length))) continue;
-    await rm(join(folder, entry.name), { force: true });
+    await unlinkIfThere(join(folder, entry.name));
     removed.push(entry.name);
   }
   return removed;
@@ -131,9 +132,9 @@ async function linkNew(from: string, to: string): Promise<void> {
     return;
   }
   try {
-    await rm(from);
+    await unlink(from);
   } catch (error) {
-    await rm(to, { force: true });
+    await unlinkIfThere(to);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** A private folder for plaintext on its way in or out: 0700, wiped on every way out. */
 import { mkdir, mkdtemp, open, readdir, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { OperatorError, messageOf } from "../errors.ts";
 import { syncFolder } from "./atomic.ts";
 
 /** Stages of killed runs are found by this prefix and wiped at the next start. */
@@ -42,9 +43,30 @@ export async function createStage(parent: string): Promise<Stage> {
       await symlink(target, place);
     },
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true });
+      await wipe(path);
     },
   };
+}
+
+/** Tries again what failed, since it is plaintext; a disk that goes on failing is told with the place. */
+async function wipe(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      throw new OperatorError(
+        "error",
+        "PLAINTEXT_LEFT",
+        `plaintext could not be removed from ${path}: ${messageOf(error)}`,
+        {
+          hint: `remove it: rm -r ${path}; the next run tries it too; railiance-cluster list shows which backups there are`,
+          cause: error,
+        },
+      );
+    }
+  }
 }
 
 /** Removes stages that a killed run left in `parent`. Call only while holding the lock. Returns their names. */
