@@ -1,7 +1,6 @@
 /** Doing something to a run at a given instant of it, or at one of its file operations. */
 import { readlinkSync } from "node:fs";
 import { PROGRAM } from "../e2e/workload.ts";
-import { until } from "../e2e/restore-host.ts";
 import { descendants, kill } from "../lab/command.ts";
 import { faulty, forgetOperations, wasMet } from "./operations.ts";
 import type { BareServer } from "../lab/server.ts";
@@ -36,7 +35,7 @@ export async function atRandomInstant(
   let pid = 0;
   await until("the program", () => {
     pid = descendants(running.pid).find(isProgram) ?? 0;
-    return Promise.resolve(pid !== 0 || over);
+    return pid !== 0 || over;
   });
   await Bun.sleep(Math.max(0, instant - (performance.now() - begun)));
   if (over) {
@@ -48,12 +47,15 @@ export async function atRandomInstant(
   return `after ${Math.round(instant)} of ${Math.round(options.duration)} ms`;
 }
 
-/** Stops the program for ever at one of its file operations, before it happens, and then does `fault`. */
+/**
+ * Stops the program for ever at one of its file operations, before it happens, and
+ * then does `fault`. Throws when it ended without having come there.
+ */
 export async function heldAt(
   server: BareServer,
   args: string,
   options: { readonly number: number; readonly fault: Fault },
-): Promise<boolean> {
+): Promise<void> {
   forgetOperations(server);
   const running = server.start(`exec ${faulty(args, { action: "hold", number: options.number })}`, {
     timeout: 240_000,
@@ -62,11 +64,10 @@ export async function heldAt(
   const done = running.done.finally(() => {
     over = true;
   });
-  await until("the operation", () => Promise.resolve(over || wasMet(server)));
-  const met = wasMet(server);
-  if (!over) await options.fault(descendants(running.pid).find(isProgram) ?? 0);
+  await until("the operation", () => over || wasMet(server));
+  if (!wasMet(server)) throw new Error(`it ended before operation ${options.number}`);
+  await options.fault(descendants(running.pid).find(isProgram) ?? 0);
   await done;
-  return met;
 }
 
 /** kill -9 of the program alone, or of all that it has started too. K3s itself is systemd's. */
@@ -76,6 +77,17 @@ export function killing(chance: Chance): Fault {
     for (const one of [pid, ...others]) kill(one, "SIGKILL");
     return Promise.resolve();
   };
+}
+
+/** Milliseconds; as long as a run may take on a busy machine. */
+const LIMIT = 240_000;
+
+async function until(what: string, check: () => boolean): Promise<void> {
+  const begun = performance.now();
+  while (!check()) {
+    if (performance.now() - begun > LIMIT) throw new Error(`never came: ${what}`);
+    await Bun.sleep(5);
+  }
 }
 
 function isProgram(pid: number): boolean {

@@ -168,5 +168,7 @@ async function untilBooted(machine: Machine): Promise<void> {
     if (exitCode === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`server ${machine.name} did not boot`);
+  throw new Error(
+    `server ${machine.name} did not boot (more than about ten at once use up fs.inotify.max_user_instances)`,
+  );
 }
