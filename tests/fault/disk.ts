@@ -16,7 +16,7 @@ import {
   recover,
 } from "./bench.ts";
 import { faulty, forgetOperations, operationsOf, wasMet } from "./operations.ts";
-import { chanceFor, rounds } from "./seed.ts";
+import { FULL, chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { BareServer, CommandResult, Datastore } from "../lab/server.ts";
 import type { Bench, BenchPlace } from "./bench.ts";
@@ -112,8 +112,8 @@ export function describeDiskErrors(datastore: Datastore): void {
       "at any one operation of a backup",
       async () => {
         const cases = single(await operationsOf(place.now.server, "backup -q"));
-        // In a full run every one of them.
-        const chosen = chanceFor(`disk backup ${datastore}`).sample(cases, 10 * rounds());
+        const count = rounds() >= FULL ? cases.length : 3 * rounds();
+        const chosen = chanceFor(`disk backup ${datastore}`).sample(cases, count);
         await each("one failed operation of backup", chosen, backUpBadly);
       },
       LONG,

@@ -107,7 +107,7 @@ export async function boundariesOf(place: BenchPlace, chance: Chance): Promise<n
     operations
       .filter(({ path }) => path.endsWith(part) || path.includes(`${part}-`))
       .flatMap(({ number }) => [number, number + 1]);
-  const all = chance.sample(both("/restore.journal"), 2 * rounds());
+  const all = chance.sample(both("/restore.journal"), rounds());
   const first = both("/.railiance-tmp-restore.journal");
   return [...new Set([...first, ...all])].sort((a, b) => a - b);
 }

@@ -4,6 +4,9 @@ import { createHash, randomInt } from "node:crypto";
 /** `FAULT_SEED`, or a new one; printed by whoever uses it, so that a loss can be repeated. */
 export const SEED = process.env["FAULT_SEED"] ?? String(randomInt(1_000_000_000));
 
+/** Rounds of a full run: the one whose table is in the repository, and in which every operation of a backup fails. */
+export const FULL = 100;
+
 console.error(`faults: FAULT_SEED=${SEED}`);
 
 /** `FAULT_ROUNDS`: how many random instants or places each test tries. 10 where nobody asked: `make test` has to end. */
