@@ -51,7 +51,7 @@ lab-parts: $(SETUP)
 	@LAB_WITHOUT_RAGE=1 tests/lab/build.sh
 
 ##@ Work on it
-.PHONY: build dist check test test-lab test-large test-live bench deno-test format clean help
+.PHONY: build dist check test test-lab test-faults test-large test-live bench deno-test format clean help
 build: $(PROGRAM) ## compile dist/railiance-cluster for this machine
 
 dist: $(SETUP) ## compile for every target, with checksums and SBOM
@@ -68,6 +68,9 @@ test: $(PROGRAM) lab-build ## every test, with what it needs
 
 test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 	@$(BUN) build/test.ts conformance e2e
+
+test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10)
+	@$(BUN) tests/fault/run.ts
 
 test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minutes)
 	@$(BUN) build/test.ts large

@@ -62,6 +62,11 @@ export const SUITES: readonly Suite[] = [
     command: bunTest("tests/e2e", 600_000, 2),
   },
   {
+    name: "faults",
+    about: "kills, power cuts, failing disks, damage: some of each (all: make test-faults)",
+    command: bunTest("tests/fault", 600_000, 2),
+  },
+  {
     name: "large",
     about: "memory with a snapshot of 1 GiB",
     command: bunTest("tests/large", 1_200_000),

@@ -1,12 +1,12 @@
 /** A stage in memory when there is room, on disk otherwise. */
 import { JOURNAL } from "./journal.ts";
 import { wipeStaleTemps } from "../sys/atomic.ts";
-import { removeFolder } from "../sys/remove.ts";
 import { freeBytes, namesIn, statOf } from "../sys/files.ts";
 import { createStage, wipeStaleStages } from "../sys/stage.ts";
 import { ensurePrivateFolder } from "../sys/private-folder.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { MEMORY_FOLDERS, STATE_FOLDER } from "./places.ts";
+import { clearUnbegun } from "./restore-traces.ts";
 import type { Stage } from "../sys/stage.ts";
 
 /** Room that a stage in memory must find, in bytes, beyond what is asked for. */
@@ -47,6 +47,6 @@ export async function wipeLeftovers(): Promise<void> {
   await wipeStaleTemps(STATE_FOLDER); // one may hold the signing key
   if ((await statOf(JOURNAL)) !== undefined) return;
   for (const name of await namesIn(STATE_FOLDER)) {
-    if (name.startsWith("restore-")) await removeFolder(`${STATE_FOLDER}/${name}/archive`);
+    if (name.startsWith("restore-")) await clearUnbegun(`${STATE_FOLDER}/${name}`);
   }
 }

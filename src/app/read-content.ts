@@ -108,8 +108,8 @@ function isSqlite({ manifest }: OpenArchive): boolean {
   return manifest.datastore.kind === "sqlite";
 }
 
-/** A restore that goes on after a power cut reads the stage again. Exports for people are not worth 16 ms each. */
-function isRestored({ kind }: Entry): boolean {
+/** A restore that goes on after a power cut reads these from the stage again. Exports for people are not worth 16 ms each. */
+export function isRestored({ kind }: Entry): boolean {
   return kind !== "helm" && kind !== "helm-chart";
 }
 

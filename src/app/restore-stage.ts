@@ -14,6 +14,7 @@ import { STATE_FOLDER } from "./places.ts";
 import { authoritiesOf } from "./restore-peers.ts";
 import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
+import { isRestored } from "./read-content.ts";
 import { stagedPath } from "./restore-steps.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
@@ -67,13 +68,13 @@ async function stageOne(
     context.talk({ type: "step", text: `verifying ${path}` });
     const identities = secretsOf(keys);
     const proof = await proveArchive(context, { path, identities, into: stage });
-    await stage.write("manifest.json", serializeManifest(proof.manifest));
+    await stage.write("manifest.json", serializeManifest(proof.manifest), { sync: true });
     const checks = proof.checks.reduce((sum, check) => sum + (check.count ?? 1), 0);
     context.talk({ type: "done", text: `archive verified to its end: ${checks} checks` });
     return {
       path,
       proof,
-      write: (entry, content) => stage.write(entry, content),
+      write: (entry, content) => stage.write(entry, content, { sync: true }),
       keys,
       keepAs: (folder) => moveDurably(stage.path, `${folder}/archive`),
       [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
@@ -125,7 +126,7 @@ export async function stagedInput(
 /** After a power cut what was unpacked may be empty or half there: it was not synced file by file. */
 async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<void> {
   const fitted = plan.files.map(({ entry, sha256 }) => ({ path: entry, sha256 }));
-  for (const { path, sha256 } of [...manifest.entries, ...fitted]) {
+  for (const { path, sha256 } of [...manifest.entries.filter(isRestored), ...fitted]) {
     if (sha256 === undefined) continue; // of the archive: it is among the entries
     const hash = createHash("sha256");
     try {

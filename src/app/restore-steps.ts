@@ -14,6 +14,7 @@ import { readSettings } from "../k3s/settings.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { copyDurably, makeFolders, moveDurably, placeFile } from "../sys/moves.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
+import { syncTrees } from "../sys/sync-tree.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { checkRestored } from "./restore-check.ts";
 import { keptFolders } from "./restore-plan.ts";
@@ -158,6 +159,7 @@ async function resetDatabase({
       agentToken,
     })),
   });
+  await syncState(plan);
 }
 
 /** SQLite needs no reset: K3s starts on the copy, which has no log (k3s.md 3). */
@@ -184,6 +186,14 @@ async function clearTorso(plan: RestorePlan, now: Date): Promise<void> {
   }
 }
 
+/**
+ * K3s does not sync what it writes. After a power cut its files would be there
+ * and empty, `db/etcd/name` and keys among them, and it does not start with those.
+ */
+async function syncState(plan: RestorePlan): Promise<void> {
+  await syncTrees(plan.moves.map(({ from }) => from));
+}
+
 async function start({ context }: HostInput): Promise<string> {
   await openGuard(context.host);
   await startService(context.host);
@@ -192,7 +202,12 @@ async function start({ context }: HostInput): Promise<string> {
 
 async function check(input: StepInput): Promise<string> {
   const { plan, manifest } = input;
-  return await checkRestored({ ...input, datastore: stagedPath(plan, manifest.datastore.entry) });
+  const seen = await checkRestored({
+    ...input,
+    datastore: stagedPath(plan, manifest.datastore.entry),
+  });
+  await syncState(plan);
+  return seen;
 }
 
 /** The journal goes last, so that a cut leaves a restore that `--resume` knows how to finish; and no signal stops it half-way. */

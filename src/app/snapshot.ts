@@ -1,7 +1,12 @@
 /** A snapshot that is proven before it is used: saved by K3s, walked by us, opened with this server's token. */
 import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
-import { OperatorError } from "../errors.ts";
-import { deleteSnapshot, leftoverSnapshots, saveSnapshot } from "../k3s/snapshot.ts";
+import { OperatorError, messageOf } from "../errors.ts";
+import {
+  deleteSnapshot,
+  leftoverSnapshots,
+  removeTornSnapshots,
+  saveSnapshot,
+} from "../k3s/snapshot.ts";
 import { findTokens } from "../k3s/tokens.ts";
 import { openFile } from "../sys/files.ts";
 import { sizeText } from "../words.ts";
@@ -129,6 +134,16 @@ async function saveAsked(context: Context, login: Settings): Promise<SavedSnapsh
 
 /** Removes our snapshot, and one that K3s finished only now for a run that was killed. */
 async function removeOurs(context: Context, login: Settings, saved: string): Promise<void> {
+  try {
+    await removeTornSnapshots(context.host, login);
+  } catch (error) {
+    context.talk({
+      type: "warning",
+      code: "SNAPSHOT_LEFT",
+      message: `an unfinished snapshot of an earlier run in ${login.snapshotDir} could not be removed: ${messageOf(error)}`,
+      hint: "the next backup tries it too",
+    });
+  }
   for (const name of new Set([saved, ...(await leftoverSnapshots(context.host, login))])) {
     if (await deleteSnapshot(context.host, login, name)) continue;
     context.talk({

@@ -8,10 +8,12 @@ import { archiveStream } from "../archive/writer.ts";
 import { createAtomicFile } from "../sys/atomic.ts";
 import { outputExists } from "../sys/archive-folder.ts";
 import { lazyFileStream } from "../sys/files.ts";
+import { removeFile } from "../sys/remove.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { count, sizeText } from "../words.ts";
 import type { Context } from "./context.ts";
+import type { AtomicFile } from "../sys/atomic.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
 
 export interface ArchiveParts {
@@ -46,11 +48,22 @@ export async function writeArchive(context: Context, parts: ArchiveParts): Promi
     await sidecar.sync();
     context.host.signal.throwIfAborted();
     await file.commit();
-    await sidecar.commit({ replace: true });
+    await commitSidecar(sidecar, parts.path);
     return written;
   } catch (error) {
     if (systemCode(error) === "EEXIST") throw outputExists(parts.path);
     throw explainWriteError(error, folder);
+  }
+}
+
+/** An archive of a backup that has failed must not be chosen later. */
+async function commitSidecar(sidecar: AtomicFile, archive: string): Promise<void> {
+  try {
+    await sidecar.commit({ replace: true });
+  } catch (error) {
+    await removeFile(archive);
+    await removeFile(sidecarPath(archive));
+    throw error;
   }
 }
 

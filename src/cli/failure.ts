@@ -1,5 +1,6 @@
 /** From anything thrown to what a person and a script get to see of it. */
 import { OperatorError } from "../errors.ts";
+import { explainDiskError } from "../sys/write-errors.ts";
 import { FULL_VERSION, PROGRAM } from "../version.ts";
 import type { ExitName } from "../errors.ts";
 import type { EnvelopeError } from "./envelope.ts";
@@ -17,10 +18,11 @@ export interface Failure {
  * told as the signal.
  */
 export function failureOf(thrown: unknown, signal: AbortSignal): Failure {
+  const first = explainDiskError(firstOf(thrown));
   const told =
-    signal.aborted && !(thrown instanceof OperatorError) && signal.reason instanceof OperatorError
+    signal.aborted && !(first instanceof OperatorError) && signal.reason instanceof OperatorError
       ? signal.reason
-      : thrown;
+      : first;
   if (told instanceof OperatorError) {
     const { message, hint, code } = told;
     const text = hint === undefined ? { message } : { message, hint };
@@ -37,6 +39,11 @@ export function failureOf(thrown: unknown, signal: AbortSignal): Failure {
     error: { code: "INTERNAL", ...text },
     shown: stack === "" ? text : { ...text, stack },
   };
+}
+
+/** What went wrong before clearing up went wrong too; that is cleared up at the next start. */
+function firstOf(thrown: unknown): unknown {
+  return thrown instanceof SuppressedError ? firstOf(thrown.suppressed) : thrown;
 }
 
 /** Only the frames: the message above them is already shown. */

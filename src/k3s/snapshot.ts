@@ -2,6 +2,7 @@
 import { OperatorError } from "../errors.ts";
 import { namesIn, statOf } from "../sys/files.ts";
 import { pause } from "../sys/pause.ts";
+import { removeFile } from "../sys/remove.ts";
 import { UNINTERRUPTED } from "../sys/host.ts";
 import { saveError, silentFailure, stripColour } from "./save-error.ts";
 import type { Host } from "../sys/host.ts";
@@ -188,9 +189,30 @@ function freshName(settings: Settings): string {
  * are not ours. The node name may carry K3s's `--with-node-id` suffix.
  */
 export async function leftoverSnapshots(host: Host, settings: Settings): Promise<string[]> {
+  const names = await namesIn(settings.snapshotDir);
+  return names.filter((name) => isOurs(name, { host, settings }));
+}
+
+/**
+ * Removes unfinished snapshots of ours: etcd writes to `<name>.part`, and a power
+ * cut leaves that, which K3s neither lists nor deletes. Call only after a save of
+ * ours has succeeded: K3s does one at a time, so none of these is still being written.
+ */
+export async function removeTornSnapshots(host: Host, settings: Settings): Promise<void> {
+  for (const name of await namesIn(settings.snapshotDir)) {
+    const whole = /^(.*)\.part$/.exec(name)?.[1];
+    if (whole === undefined || !isOurs(whole, { host, settings })) continue;
+    await removeFile(`${settings.snapshotDir}/${name}`);
+  }
+}
+
+function isOurs(
+  name: string,
+  { host, settings }: { readonly host: Host; readonly settings: Settings },
+): boolean {
   const node = (settings.one("node-name") ?? host.hostname).toLowerCase();
   const ours = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+?)(?:-[0-9a-f]{8})?-\d+$/;
-  return (await namesIn(settings.snapshotDir)).filter((name) => ours.exec(name)?.[1] === node);
+  return ours.exec(name)?.[1] === node;
 }
 
 async function locate(settings: Settings, name: string): Promise<SavedSnapshot> {

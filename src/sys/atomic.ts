@@ -4,10 +4,11 @@
  * local backend does).
  */
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { link, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileHandle } from "node:fs/promises";
 import { systemCode } from "../errors.ts";
+import { unlinkIfThere } from "./unlink.ts";
 
 /** Temp names start so; whoever finds one after a kill may remove it. */
 export const TEMP_PREFIX = ".railiance-tmp-";
@@ -60,11 +61,17 @@ export async function createAtomicFile(
       if (commitOptions.replace === true) await rename(tempPath, path);
       else await linkNew(tempPath, path);
       committed = true;
-      await syncFolder(folder);
+      try {
+        await syncFolder(folder);
+      } catch (error) {
+        // Whoever is told that it failed must not find it all the same; what was replaced is gone either way.
+        if (commitOptions.replace !== true) await unlinkIfThere(path);
+        throw error;
+      }
     },
     async [Symbol.asyncDispose]() {
       await close();
-      if (!committed) await rm(tempPath, { force: true });
+      if (!committed) await unlinkIfThere(tempPath);
     },
   };
 }
@@ -93,7 +100,7 @@ export async function wipeStaleTemps(
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isFile() || !entry.name.startsWith(TEMP_PREFIX)) continue;
     if (!isOurs(entry.name.slice(TEMP_PREFIX.length))) continue;
-    await rm(join(folder, entry.name), { force: true });
+    await unlinkIfThere(join(folder, entry.name));
     removed.push(entry.name);
   }
   return removed;
@@ -124,7 +131,12 @@ async function linkNew(from: string, to: string): Promise<void> {
     await renameNew(from, to);
     return;
   }
-  await rm(from);
+  try {
+    await unlink(from);
+  } catch (error) {
+    await unlinkIfThere(to);
+    throw error;
+  }
 }
 
 async function renameNew(from: string, to: string): Promise<void> {

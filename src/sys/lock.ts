@@ -6,12 +6,21 @@ import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OperatorError, systemCode } from "../errors.ts";
 import { tryFlock } from "./libc.ts";
+import { explainWriteError } from "./write-errors.ts";
 
 /**
- * Takes the lock or throws an OperatorError `LOCKED`. `holder` is written into
+ * Takes the lock or throws an OperatorError `LOCKED` or `WRITE_FAILED`. `holder` is written into
  * the file for the message that the next one gets.
  */
 export async function takeLock(path: string, holder: string): Promise<AsyncDisposable> {
+  try {
+    return await lockFile(path, holder);
+  } catch (error) {
+    throw explainWriteError(error, path);
+  }
+}
+
+async function lockFile(path: string, holder: string): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const handle = await open(path, "a+", 0o600);
   if (!(await tryFlock(handle.fd))) {
@@ -21,8 +30,13 @@ export async function takeLock(path: string, holder: string): Promise<AsyncDispo
       hint: "wait until it has ended, then run this again",
     });
   }
-  await handle.truncate(0);
-  await handle.write(`${holder}\n`);
+  try {
+    await handle.truncate(0);
+    await handle.write(`${holder}\n`);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
   return { [Symbol.asyncDispose]: () => handle.close() };
 }
 

@@ -1,5 +1,5 @@
 /** Several private files that appear together in a folder, or not at all. */
-import { mkdir, rm, rmdir } from "node:fs/promises";
+import { mkdir, rmdir, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createAtomicFile } from "./atomic.ts";
 import { linkStatOf } from "./files.ts";
@@ -56,7 +56,7 @@ export async function writeNewFiles(folder: string, files: readonly NewFile[]): 
   } catch (error) {
     for (const { path, kind } of made.toReversed()) {
       // Only empty folders go: what somebody else put there meanwhile stays.
-      await (kind === "file" ? rm(path) : rmdir(path)).catch(() => undefined);
+      await (kind === "file" ? unlink(path) : rmdir(path)).catch(() => undefined);
     }
     throw error;
   }

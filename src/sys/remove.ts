@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { systemCode } from "../errors.ts";
 import { syncFolder } from "./atomic.ts";
 import { statOf } from "./files.ts";
+import { unlinkIfThere } from "./unlink.ts";
 import { makeFolders } from "./moves.ts";
 
 /** Makes a folder and its parents, durably and with this mode; one that is there stays as it is. */
@@ -13,7 +14,7 @@ export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
 
 /** Removes a file of ours, durably; a missing one is fine. */
 export async function removeFile(path: string): Promise<void> {
-  await rm(path, { force: true });
+  await unlinkIfThere(path);
   if ((await statOf(dirname(path))) !== undefined) await syncFolder(dirname(path));
 }
 

@@ -4,7 +4,7 @@
  * nothing has to be wiped after a kill.
  */
 import { randomBytes } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { release } from "../buffers.ts";
 import type { RandomAccess } from "./files.ts";
@@ -37,7 +37,7 @@ export async function createSpool(
     try {
       options.whileNamed?.(path);
     } finally {
-      await rm(path);
+      await unlink(path);
     }
   } catch (error) {
     await handle.close();

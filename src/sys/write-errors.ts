@@ -35,3 +35,26 @@ export function explainWriteError(error: unknown, place: string): unknown {
     cause: error,
   });
 }
+
+/**
+ * For what no caller has explained: a disk that is full, read-only or broken is
+ * no fault of ours, wherever it shows. Other errors are returned as they are.
+ */
+export function explainDiskError(error: unknown): unknown {
+  const code = systemCode(error) ?? "";
+  if (!["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(code)) return error;
+  const [reason, hint] = REASONS[code] ?? ["", ""];
+  return new OperatorError("precondition", "DISK_FAILED", `${reason}${placeOf(error)}`, {
+    hint: `${hint}; what is left of this run is removed at the next start`,
+    cause: error,
+  });
+}
+
+/** Node's system errors name the call, and the path when the call has one. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  const call = "syscall" in error ? String(error.syscall) : "";
+  const path = "path" in error ? String(error.path) : "";
+  const words = [call, path].filter((word) => word !== "").join(" ");
+  return words === "" ? "" : ` (${words})`;
+}

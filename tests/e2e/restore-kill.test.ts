@@ -31,7 +31,7 @@ import type { Backup } from "./restore-host.ts";
 const HELD = new Set(["aside", "files", "reset", "start"]);
 const CUT_POWER = new Set(["files", "start", "check"]);
 const POWER_OFF = new Set(["reset"]);
-const TERMINATED = ["guard", "stop", "aside", "reset", "check"];
+const TERMINATED = ["guard", "stop", "aside", "files", "reset", "start", "check"];
 
 describe.skipIf(skipWithoutLab())("a restore cut off", () => {
   let server: BareServer;

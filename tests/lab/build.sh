@@ -117,8 +117,17 @@ build_front() {
   say "k3s front compiled"
 }
 
+build_faults() {
+  key=$(hash_of "$root/tests/lab/faults/lab-faults.c")
+  if made_from faults "$key" && [ -x "$bin/lab-faults" ]; then return 0; fi
+  gcc -O2 -Wall -Wextra -Werror -o "$bin/lab-faults.new" "$root/tests/lab/faults/lab-faults.c"
+  mv "$bin/lab-faults.new" "$bin/lab-faults"
+  remember faults "$key"
+}
+
 began=$(now)
 install_packages
+build_faults
 build_parts
 build_informer
 build_tools

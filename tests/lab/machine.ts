@@ -8,18 +8,23 @@ import { mkdirSync, rmSync } from "node:fs";
 import { command, descendants, kill, must, start } from "./command.ts";
 import type { CommandResult, Started } from "./command.ts";
 import { giveAddress, inside, startHolder } from "./holder.ts";
+import type { DiskKind } from "./holder.ts";
 import { entering, leaderOf, startNspawn } from "./nspawn.ts";
 import type { RunOptions } from "./nspawn.ts";
 import { RUNS } from "./places.ts";
 import { furnish, hideBuildMachine } from "./rootfs.ts";
 import type { RootOptions } from "./rootfs.ts";
+import { mountRoot, withoutPower } from "./power.ts";
 import { sweepStaleRuns } from "./stale.ts";
 
 export type { RunOptions } from "./nspawn.ts";
 
 export interface MachineOptions extends RootOptions {
-  /** "memory" (default), or "real": the upper layer lies on the build machine's disk, with its slow fsync. */
-  readonly disk?: "memory" | "real";
+  /**
+   * "memory" (default); "real": the upper layer lies on the build machine's disk,
+   * with its slow fsync; "cuttable": on an ext4 of its own that can lose its power.
+   */
+  readonly disk?: DiskKind;
   /** A folder whose content is copied over the root before the first boot. */
   readonly template?: string | undefined;
   /** Address of the server; on lo unless a switch connects it later. */
@@ -37,6 +42,8 @@ export interface Machine extends AsyncDisposable {
   powerOff(): Promise<void>;
   /** Ends it like a power cut (memory of the kernel excepted: nothing written is lost). */
   cut(): Promise<void>;
+  /** A power cut that loses everything not synced; only with `disk: "cuttable"`. Then `boot` again. */
+  losePower(): Promise<void>;
   run(command: string | readonly string[], options?: RunOptions): Promise<CommandResult>;
   /** Like `run`, and throws when the exit code is not 0. Gives stdout. */
   must(command: string | readonly string[], options?: RunOptions): Promise<string>;
@@ -61,19 +68,12 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   try {
     const seen = `/proc/${holder.pid}/root${run}`;
     await hideBuildMachine(`${seen}/layer/upper`, options.tools);
-    await inside(holder.pid, [
-      "mount",
-      "-t",
-      "overlay",
-      "overlay",
-      "-o",
-      `lowerdir=/,upperdir=${run}/layer/upper,workdir=${run}/layer/work`,
-      `${run}/root`,
-    ]);
+    await mountRoot(holder.pid, run);
     furnish(`${seen}/root`, options);
     if (options.template !== undefined) {
       await must(["cp", "-a", "--sparse=always", `${options.template}/.`, `${seen}/root/`]);
     }
+    if (options.disk === "cuttable") await inside(holder.pid, ["sync", "-f", `${run}/layer`]);
     await giveAddress(holder.pid, options.address ?? "10.99.0.1");
   } catch (error) {
     kill(holder.pid, "SIGKILL");
@@ -125,6 +125,7 @@ function machineOn(
       kill(leader, "SIGKILL");
       await ended();
     },
+    losePower: () => withoutPower(holder.pid, run, () => machine.cut()),
     argv: (given, how = {}) => enter(given, how),
     run: (given, how = {}) => command(enter(given, how), how),
     must: (given, how = {}) => must(enter(given, how), how),
@@ -167,5 +168,7 @@ async function untilBooted(machine: Machine): Promise<void> {
     if (exitCode === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`server ${machine.name} did not boot`);
+  throw new Error(
+    `server ${machine.name} did not boot (more than about ten at once use up fs.inotify.max_user_instances)`,
+  );
 }

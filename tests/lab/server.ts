@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createMachine } from "./machine.ts";
+import type { DiskKind } from "./holder.ts";
 import type { Machine, MachineOptions } from "./machine.ts";
 import { EXECUTABLE, labAvailable } from "./places.ts";
 import { templateFor } from "./template.ts";
@@ -36,7 +37,7 @@ export interface BareServerOptions {
   /** Start with an empty data dir of its own instead of a copy of the common template cluster. */
   readonly fresh?: boolean;
   /** Where the server's disk lies. Default memory. */
-  readonly disk?: "memory" | "real";
+  readonly disk?: DiskKind;
   readonly address?: string;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reasonIn } from "../../../src/k3s/save-error.ts";
 import { OperatorError } from "../../../src/errors.ts";
-import { leftoverSnapshots, saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { leftoverSnapshots, removeTornSnapshots, saveSnapshot } from "../../../src/k3s/snapshot.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
 import type { Settings } from "../../../src/k3s/settings.ts";
@@ -175,6 +175,21 @@ describe("leftoverSnapshots()", () => {
     for (const name of [...ours, ...others]) await writeFile(join(folder, "snapshots", name), "");
     const found = await leftoverSnapshots(testHost({ hostname: "Host-1" }), settings);
     expect(found.toSorted()).toEqual(ours.toSorted());
+  });
+});
+
+describe("removeTornSnapshots()", () => {
+  test("removes what a power cut left of ours, and nothing else", async () => {
+    const kept = [
+      "etcd-snapshot-host-1-1795439532.part",
+      "railiance-s2-0a1b-host-1-1795439532",
+      "railiance-s2-0a1b-host-2-1795439532.part",
+    ];
+    for (const name of [...kept, "railiance-s2-0a1c-host-1-1795439533.part"]) {
+      await writeFile(join(folder, "snapshots", name), "");
+    }
+    await removeTornSnapshots(testHost({ hostname: "Host-1" }), settings);
+    expect((await readdir(join(folder, "snapshots"))).toSorted()).toEqual(kept);
   });
 });
 

@@ -1,0 +1,3 @@
+import { describeDiskErrors } from "./disk.ts";
+
+describeDiskErrors("etcd");

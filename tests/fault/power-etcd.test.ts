@@ -1,0 +1,3 @@
+import { describePowerCuts } from "./power.ts";
+
+describePowerCuts("etcd");

@@ -1,0 +1,42 @@
+/** The table of faults is read as a proof: it must not hide a loss or a family. */
+import { describe, expect, test } from "bun:test";
+import { chanceFor } from "../../fault/seed.ts";
+import { tableOf } from "../../fault/table.ts";
+
+describe("tableOf()", () => {
+  test("sums up, and keeps families it does not know", () => {
+    const table = tableOf([
+      { family: "new", fault: "b", tried: 1, survived: 0, lost: 1 },
+      { family: "disk errors", fault: "a", tried: 100, survived: 100, lost: 0 },
+      { family: "kill", fault: "c", tried: 20, survived: 20, lost: 0 },
+    ]);
+    const cells = table.split("\n").map((line) => line.replaceAll(/[ |]+/g, " ").trim());
+    expect(cells.slice(2, 6)).toEqual([
+      "kill c 20 20 0",
+      "disk errors a 100 100 0",
+      "new b 1 0 1",
+      "all 121 120 1",
+    ]);
+  });
+});
+
+describe("chanceFor()", () => {
+  test("gives the same for the same seed and name, and something else for another", () => {
+    const draw = (name: string, seed: string): number[] => {
+      const chance = chanceFor(name, seed);
+      return [chance.next(), chance.next()];
+    };
+    expect(draw("a", "1")).toEqual(draw("a", "1"));
+    expect(draw("a", "1")).not.toEqual(draw("b", "1"));
+    expect(draw("a", "1")).not.toEqual(draw("a", "2"));
+  });
+
+  test("draws a sample without repeating, in order", () => {
+    const all = Array.from({ length: 50 }, (_, index) => index);
+    const some = chanceFor("sample", "1").sample(all, 20);
+    expect(some).toHaveLength(20);
+    expect(new Set(some).size).toBe(20);
+    expect(some).toEqual(some.toSorted((a, b) => a - b));
+    expect(chanceFor("sample", "1").sample(all, 80)).toEqual(all);
+  });
+});
