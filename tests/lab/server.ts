@@ -38,6 +38,8 @@ export interface BareServerOptions {
   /** Where the server's disk lies. Default memory. */
   readonly disk?: "memory" | "real";
   readonly address?: string;
+  /** Pods are run, as local processes (README). Default false: they stay Pending. */
+  readonly pods?: boolean;
 }
 
 export interface BareServer extends Machine {
@@ -99,6 +101,7 @@ function machineOptions(options: BareServerOptions, datastore: Datastore): Machi
     enabled: options.cluster !== false,
     disk: options.disk ?? "memory",
     address: options.address ?? "10.99.0.1",
+    pods: options.pods ?? false,
   };
 }
 
