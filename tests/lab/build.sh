@@ -14,10 +14,10 @@ mkdir -p "$bin" "$root/.lab/stamps"
 K3S_VERSION=v1.37.2+k3s1
 GO_TOOLS="filippo.io/age/cmd/...@v1.3.2 helm.sh/helm/v4/cmd/helm@v4.3.1 go.etcd.io/bbolt/cmd/bbolt@v1.4.3 github.com/getsops/sops/v3/cmd/sops@v3.13.3"
 RAGE_VERSION=0.12.1
-PROGRAMS="etcd etcdutl kine kube-apiserver kube-controller-manager kube-scheduler lab-kv lab-pki"
+PROGRAMS="etcd etcdutl kine kube-apiserver kube-controller-manager kube-proxy kube-scheduler lab-kv lab-pki"
 CLIENTS="etcdctl kubectl"
 # What the lab and the tests start: nspawn, ip, nsenter, the stock tools that archives must open with.
-PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter procps:pgrep age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
+PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter procps:pgrep nftables:nft age:age zstd:zstd strace:strace time:/usr/bin/time gcc:gcc"
 
 now() { date +%s; }
 say() { printf 'lab: %s\n' "$*" >&2; }
@@ -44,8 +44,8 @@ install_packages() {
 }
 
 build_parts() {
-  key="$K3S_VERSION $(hash_of "$parts/go.mod" "$parts/go.sum" "$parts"/*.go "$parts"/clients/*.go)"
-  if made_from parts "$key" && [ -x "$bin/parts" ] && [ -x "$bin/clients" ]; then return 0; fi
+  key="$K3S_VERSION $(hash_of "$parts/go.mod" "$parts/go.sum" "$parts"/*.go "$parts"/clients/*.go "$parts"/node/*.go)"
+  if made_from parts "$key" && [ -x "$bin/parts" ] && [ -x "$bin/clients" ] && [ -x "$bin/lab-node" ]; then return 0; fi
   command -v go >/dev/null || { say "Go is needed to build the lab's parts"; exit 1; }
   say "building etcd, kine, Kubernetes into one binary (7 to 10 minutes the first time, seconds later)"
   start=$(now)
@@ -58,8 +58,10 @@ build_parts() {
   done
   (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/parts.new" .)
   (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/clients.new" ./clients)
+  (cd "$parts" && CGO_ENABLED=1 go build -trimpath -ldflags "$flags" -o "$bin/lab-node.new" ./node)
   mv "$bin/parts.new" "$bin/parts"
   mv "$bin/clients.new" "$bin/clients"
+  mv "$bin/lab-node.new" "$bin/lab-node"
   for program in $PROGRAMS; do ln -sf parts "$bin/$program"; done
   for program in $CLIENTS; do ln -sf clients "$bin/$program"; done
   remember parts "$key"

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   symlinkSync,
@@ -128,13 +129,15 @@ export interface RootOptions {
   readonly config: string;
   /** Start K3s at boot. */
   readonly enabled: boolean;
+  /** Run pods whose containers name a command, as local processes. */
+  readonly pods?: boolean;
 }
 
 /** Fills an empty upper folder: white-outs first, then what a server has. Call before the overlay is mounted. */
 export async function hideBuildMachine(upper: string, tools: readonly string[]): Promise<void> {
   const top = readdirSync("/").filter((name) => !KEPT.has(name));
   const programs = TOOLS.filter((name) => !tools.includes(name)).map((name) => `usr/bin/${name}`);
-  const hidden = [...top, ...HIDDEN, ...programs];
+  const hidden = [...top, ...HIDDEN, ...programs, ...enabledHere()];
   const [first = ""] = REPOSITORY.slice(1).split("/");
   if (KEPT.has(first)) hidden.push(REPOSITORY.slice(1));
   for (const path of hidden) {
@@ -144,6 +147,13 @@ export async function hideBuildMachine(upper: string, tools: readonly string[]):
   // A character device 0/0 in the upper layer is overlayfs's sign for "not there".
   const script = hidden.map((path) => `mknod '${upper}/${path}' c 0 0`).join("\n");
   await must(["sh", "-ec", script]);
+}
+
+/** What the build machine starts at boot (databases, proxies that some tests need as programs) a bare server does not. */
+function enabledHere(): string[] {
+  const folder = "etc/systemd/system/multi-user.target.wants";
+  const names = existsSync(`/${folder}`) ? readdirSync(`/${folder}`) : [];
+  return names.filter((name) => name !== "k3s.service").map((name) => `${folder}/${name}`);
 }
 
 /** Writes a server's own files into the mounted root. */
@@ -169,6 +179,7 @@ export function furnish(root: string, options: RootOptions): void {
   writeFileSync(`${root}/etc/machine-id`, `${randomBytes(16).toString("hex")}\n`);
   writeFileSync(`${root}/etc/fstab`, "");
   writeFileSync(`${root}/etc/rancher/k3s/config.yaml`, options.config, { mode: 0o600 });
+  if (options.pods === true) writeFileSync(`${root}/etc/k3s-lab-pods`, "");
   const units = `${root}/etc/systemd/system`;
   for (const unit of MASKED) symlinkSync("/dev/null", `${units}/${unit}`);
   writeFileSync(`${units}/k3s.service`, UNIT);

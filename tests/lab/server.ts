@@ -39,6 +39,8 @@ export interface BareServerOptions {
   /** Where the server's disk lies. Default memory. */
   readonly disk?: DiskKind;
   readonly address?: string;
+  /** Pods are run, as local processes (README). Default false: they stay Pending. */
+  readonly pods?: boolean;
 }
 
 export interface BareServer extends Machine {
@@ -100,6 +102,7 @@ function machineOptions(options: BareServerOptions, datastore: Datastore): Machi
     enabled: options.cluster !== false,
     disk: options.disk ?? "memory",
     address: options.address ?? "10.99.0.1",
+    pods: options.pods ?? false,
   };
 }
 

@@ -65,6 +65,7 @@ export function startApiServer(settings: Settings, datastore: "etcd" | "sqlite")
     `--client-ca-file=${paths.clientCa}`,
     "--enable-admission-plugins=NodeRestriction",
     "--enable-bootstrap-token-auth=true",
+    "--kubelet-preferred-address-types=InternalIP",
     "--profiling=false",
     `--proxy-client-cert-file=${tls}/client-auth-proxy.crt`,
     `--proxy-client-key-file=${tls}/client-auth-proxy.key`,

@@ -18,6 +18,7 @@ import { joinEtcd, criticalSettings } from "./join.ts";
 import { memberInfo, startManagingLearners } from "./learners.ts";
 import { fatal, FrontError, log, textOf } from "./log.ts";
 import { startNode } from "./node.ts";
+import { startPods } from "./pods.ts";
 import { announce, encrypted, makeFolders, prefix, prepare } from "./prepare.ts";
 import { child, killAll, stop } from "./processes.ts";
 import { reset } from "./reset.ts";
@@ -150,8 +151,10 @@ async function afterReady(
 ): Promise<void> {
   writeBundledManifests(settings);
   await installKinds(api, options.etcd);
-  if (settings.withAgent)
+  if (settings.withAgent) {
     await startNode(settings, api, { etcd: options.etcd, afterReset: options.hadFlag });
+    startPods(settings);
+  }
   log.info("k3s is up and running");
   if (process.env["NOTIFY_SOCKET"] !== undefined) spawnSync("systemd-notify", ["--ready"]);
   if (options.hadFlag) setTimeout(() => rmSync(settings.paths.resetFlag, { force: true }), 5000);
