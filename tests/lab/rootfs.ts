@@ -6,7 +6,6 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   symlinkSync,
@@ -137,7 +136,7 @@ export interface RootOptions {
 export async function hideBuildMachine(upper: string, tools: readonly string[]): Promise<void> {
   const top = readdirSync("/").filter((name) => !KEPT.has(name));
   const programs = TOOLS.filter((name) => !tools.includes(name)).map((name) => `usr/bin/${name}`);
-  const hidden = [...top, ...HIDDEN, ...programs, ...enabledHere()];
+  const hidden = [...top, ...HIDDEN, ...programs];
   const [first = ""] = REPOSITORY.slice(1).split("/");
   if (KEPT.has(first)) hidden.push(REPOSITORY.slice(1));
   for (const path of hidden) {
@@ -147,13 +146,6 @@ export async function hideBuildMachine(upper: string, tools: readonly string[]):
   // A character device 0/0 in the upper layer is overlayfs's sign for "not there".
   const script = hidden.map((path) => `mknod '${upper}/${path}' c 0 0`).join("\n");
   await must(["sh", "-ec", script]);
-}
-
-/** What the build machine starts at boot (databases, proxies that some tests need as programs) a bare server does not. */
-function enabledHere(): string[] {
-  const folder = "etc/systemd/system/multi-user.target.wants";
-  const names = existsSync(`/${folder}`) ? readdirSync(`/${folder}`) : [];
-  return names.filter((name) => name !== "k3s.service").map((name) => `${folder}/${name}`);
 }
 
 /** Writes a server's own files into the mounted root. */
