@@ -28,7 +28,7 @@ export async function templateFor(
   mkdirSync(TEMPLATES, { recursive: true });
   using _lock = await lock(`${folder}.lock`);
   if (!existsSync(folder))
-    await make(folder, { ...options, executable: undefined, disk: "memory" }, datastore);
+    await make(folder, { ...options, executable: undefined, disk: "memory", pods: false }, datastore);
   return folder;
 }
 
