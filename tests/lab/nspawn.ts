@@ -44,6 +44,8 @@ export function startNspawn(
       "--timezone=off",
       "--link-journal=no",
       "--console=pipe",
+      // Root of a real server may change its network.
+      "--capability=CAP_NET_ADMIN",
       ...BINDS,
     ],
     { stdio: ["ignore", console_, console_], env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } },

@@ -28,7 +28,11 @@ export async function templateFor(
   mkdirSync(TEMPLATES, { recursive: true });
   using _lock = await lock(`${folder}.lock`);
   if (!existsSync(folder))
-    await make(folder, { ...options, executable: undefined, disk: "memory", pods: false }, datastore);
+    await make(
+      folder,
+      { ...options, executable: undefined, disk: "memory", pods: false },
+      datastore,
+    );
   return folder;
 }
 

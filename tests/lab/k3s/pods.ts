@@ -28,7 +28,6 @@ export function startPods(settings: Settings): void {
     "--conntrack-max-per-core=0",
     "--conntrack-tcp-timeout-established=0s",
     "--conntrack-tcp-timeout-close-wait=0s",
-    "--nftables-min-sync-period=0s",
     "--healthz-bind-address=127.0.0.1",
     "--metrics-bind-address=127.0.0.1",
   ]);
