@@ -39,6 +39,11 @@ export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
+/** Signals one process. Throws the system's error (`ESRCH` when it is gone). */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  process.kill(pid, signal);
+}
+
 async function networkOf(pid: string): Promise<string | undefined> {
   try {
     return await linkTarget(`/proc/${pid}/ns/net`);

@@ -1,0 +1,51 @@
+/** What a drill proved. A drill that killed nothing, or saw nothing, is no pass. */
+import { spanText } from "../../words.ts";
+import type { Figures } from "./figures.ts";
+
+export type Verdict = "passed" | "failed" | "aborted" | "interrupted";
+
+export interface Evidence {
+  readonly figures: Figures;
+  readonly window: number;
+  readonly maxUnavailable: number | undefined;
+  readonly maxLostAcked: number;
+  readonly writes: boolean;
+  /** Whether acknowledged writes could be read afterwards. */
+  readonly writesRead: boolean;
+  /** Undefined: not asked for. */
+  readonly primaryChanged: boolean | undefined;
+  /** Failed checks afterwards, as sentences. */
+  readonly afterFailures: readonly string[];
+}
+
+/** Reasons why it failed, as sentences; none means passed. */
+export function reasonsAgainst(evidence: Evidence): string[] {
+  const { figures } = evidence;
+  const reasons: string[] = [];
+  if (figures.unavailable === undefined) {
+    reasons.push(`no recovery within the window of ${spanText(evidence.window)}`);
+  } else if (figures.unavailable > evidence.window) {
+    reasons.push(
+      `away for ${spanText(figures.unavailable)}, the window is ${spanText(evidence.window)}`,
+    );
+  } else if (
+    evidence.maxUnavailable !== undefined &&
+    figures.unavailable > evidence.maxUnavailable
+  ) {
+    reasons.push(
+      `away for ${spanText(figures.unavailable)}, at most ${spanText(evidence.maxUnavailable)} were allowed`,
+    );
+  }
+  const lost = figures.lostAcknowledged.length;
+  if (evidence.writes && !evidence.writesRead) {
+    reasons.push(
+      "the acknowledged writes could not be read afterwards, so nobody knows whether they are there",
+    );
+  } else if (lost > evidence.maxLostAcked) {
+    reasons.push(`${lost} of ${figures.acknowledged} acknowledged writes are lost`);
+  }
+  if (evidence.primaryChanged === false) {
+    reasons.push("the primary is the same as before, so nothing was proven");
+  }
+  return [...reasons, ...evidence.afterFailures];
+}
