@@ -11,6 +11,7 @@ import { readSettings } from "../k3s/settings.ts";
 import { fetchAuthority, remoteMembers } from "../k3s/supervisor.ts";
 import { findTokens } from "../k3s/tokens.ts";
 import type { Settings } from "../k3s/settings.ts";
+import type { RemoteMember } from "../k3s/supervisor.ts";
 import type { Context } from "./context.ts";
 import type { RestorePlan } from "./journal.ts";
 
@@ -80,8 +81,14 @@ async function whatIsMissing(
   if (own === undefined || here.members.length < 2) {
     return "its etcd is a cluster of its own, which is empty";
   }
-  const there = (await membersAt(context, { settings, join }))?.find(({ id }) => id === own.id);
-  if (there === undefined) return "the restored server does not have it among its members";
+  const list = await membersAt(context, { settings, join });
+  if (typeof list === "string")
+    return `the restored server could not be asked for its members (${list})`;
+  const there = list.find(({ id }) => id === own.id);
+  if (there === undefined) {
+    const names = list.map(({ name, id }) => `${name} ${id}`).join(", ");
+    return `the restored server does not have ${own.name} ${own.id} among its members (${names})`;
+  }
   if (there.isLearner || !here.isVoter) return "it is a learner still, without a vote";
   try {
     return await dataDiffers(context, { settings, join });
@@ -91,10 +98,11 @@ async function whatIsMissing(
   }
 }
 
+/** The members by the restored server's list, or why there is none: it may be busy with a new member. */
 async function membersAt(
   context: Context,
   { settings, join }: { readonly settings: Settings; readonly join: Join },
-) {
+): Promise<readonly RemoteMember[] | string> {
   try {
     const authority = await fetchAuthority(context.host, join.url);
     for (const { token } of await findTokens(settings)) {
@@ -102,9 +110,9 @@ async function membersAt(
       const members = await remoteMembers(context.host, join.url, access);
       if (members !== undefined) return members;
     }
-    return undefined;
+    return "it takes none of the tokens of this host";
   } catch (error) {
-    if (error instanceof OperatorError) return undefined; // it may be busy with a new member
+    if (error instanceof OperatorError) return error.message;
     throw error;
   }
 }
