@@ -81,6 +81,7 @@ export async function backup(context: Context, options: BackupOptions): Promise<
     clusterName: options.clusterName,
     recipients: keys.resolved.recipients,
     identities: keys.identities,
+    api: true,
     onGap: (gap) => talk({ type: "warning", ...gap }),
   });
   return { ...made, recipientSource: keys.resolved.source, warnings: keys.warnings };

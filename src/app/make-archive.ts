@@ -33,6 +33,8 @@ export interface ArchiveOrder {
   readonly recipients: readonly string[];
   /** For reading it back, and for the runbook's words on where the key is. */
   readonly identities: FoundIdentities;
+  /** False: what only the API server knows is left out. It does not answer, and asking it would take minutes. */
+  readonly api: boolean;
   /** Told of each thing that could not be saved, before the archive is written. */
   readonly onGap: (gap: Warning) => void;
 }
@@ -56,9 +58,9 @@ export interface MadeArchive {
 
 /** Throws an OperatorError when there is no archive in the end; then nothing is left in its folder. */
 export async function makeArchive(context: Context, order: ArchiveOrder): Promise<MadeArchive> {
-  const { settings, snapshot, stage, created, directory, identities } = order;
+  const { settings, snapshot, stage, created, directory, identities, api } = order;
   const { hostname } = context.host;
-  const collected = await collectAssets(context, allAssets({ settings, snapshot }), {
+  const collected = await collectAssets(context, allAssets({ settings, snapshot, api }), {
     stage,
     server: settings,
   });
@@ -76,7 +78,7 @@ export async function makeArchive(context: Context, order: ArchiveOrder): Promis
     clusterName,
     snapshot,
     collected,
-    canaries: await readCanaries(context.host, settings, snapshot.facts.revision),
+    canaries: api ? await readCanaries(context.host, settings, snapshot.facts.revision) : [],
     recipients: order.recipients,
     directory,
     stateFolder: STATE_FOLDER,

@@ -11,6 +11,7 @@ import { explainWriteError } from "../sys/write-errors.ts";
 import { count, sizeText } from "../words.ts";
 import { deadlineFor } from "./deadline.ts";
 import { makeArchive } from "./make-archive.ts";
+import { isReady } from "../k3s/ready.ts";
 import { roomFor } from "./restore-target.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
@@ -75,6 +76,7 @@ export async function writeSafetyBackup(
   try {
     await prepareArchiveFolder(folder, { create: true });
     await wipeStaleTemps(folder);
+    const api = await isReady(deadline.context.host, settings);
     const made = await makeArchive(deadline.context, {
       settings,
       version,
@@ -86,12 +88,14 @@ export async function writeSafetyBackup(
       clusterName: live.clusterId === manifest.cluster.id ? manifest.cluster.name : undefined,
       recipients,
       identities: keys,
+      api,
       onGap: (gap) => isHelm(gap) || context.talk({ type: "warning", ...gap }),
     });
-    // With K3s down there are four of them, each with advice that is of no use now.
-    const missing = made.gaps.some(isHelm)
-      ? "; helm's values are in its database alone, not as files: the API server did not give them"
-      : "";
+    // Each with advice that is of no use now.
+    const missing =
+      !api || made.gaps.some(isHelm)
+        ? "; helm's values are in its database alone, not as files: the API server did not give them"
+        : "";
     context.talk({ type: "done", text: `what is here now is saved in ${made.path}${missing}` });
     return { path: made.path };
   } catch (error) {

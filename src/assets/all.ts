@@ -15,8 +15,10 @@ import type { SnapshotOnDisk } from "./snapshot.ts";
 export function allAssets(from: {
   readonly settings: Settings;
   readonly snapshot: SnapshotOnDisk & { readonly token: string };
+  /** False: nothing is asked of the API server, which does not answer. */
+  readonly api: boolean;
 }): Asset[] {
-  const { settings, snapshot } = from;
+  const { settings, snapshot, api } = from;
   return [
     snapshotAsset(snapshot),
     tokenAsset(settings, snapshot.token),
@@ -25,7 +27,6 @@ export function allAssets(from: {
     manifestsAsset(settings),
     nodePasswordAsset(),
     kubeconfigAsset(settings),
-    helmReleasesAsset({ releaseMemory: collectGarbage }),
-    helmChartsAsset(),
+    ...(api ? [helmReleasesAsset({ releaseMemory: collectGarbage }), helmChartsAsset()] : []),
   ];
 }

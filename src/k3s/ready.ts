@@ -32,7 +32,8 @@ export async function untilReady(host: Host, settings: Settings): Promise<string
   return `${outcome ?? "K3s runs, and does not become ready"}${said === undefined ? "" : ` (${said})`}`;
 }
 
-async function isReady(host: Host, settings: Settings): Promise<boolean> {
+/** Whether the API server says right now that it is; without quorum it takes some seconds to say no. */
+export async function isReady(host: Host, settings: Settings): Promise<boolean> {
   const result = await host.run(
     [
       settings.k3s,
