@@ -9,7 +9,7 @@ import { command, descendants, kill, must, start } from "./command.ts";
 import type { CommandResult, Started } from "./command.ts";
 import { giveAddress, inside, startHolder } from "./holder.ts";
 import type { DiskKind } from "./holder.ts";
-import { entering, leaderOf, startNspawn } from "./nspawn.ts";
+import { entering, guardLeader, leaderOf, startNspawn } from "./nspawn.ts";
 import type { RunOptions } from "./nspawn.ts";
 import { RUNS } from "./places.ts";
 import { furnish, hideBuildMachine } from "./rootfs.ts";
@@ -115,6 +115,7 @@ function machineOn(
       if (nspawn !== undefined) throw new Error(`server ${options.name} is running`);
       nspawn = startNspawn(run, { holder: holder.pid, name: options.name });
       leader = await leaderOf(nspawn, run);
+      guardLeader(leader);
       await untilBooted(machine);
     },
     async powerOff() {

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
-import { descendants } from "./command.ts";
+import { descendants, startTime } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import { BINDS } from "./rootfs.ts";
 
@@ -64,6 +64,24 @@ export async function leaderOf(nspawn: ChildProcess, run: string): Promise<numbe
   throw new Error(
     `systemd-nspawn did not start: ${readFileSync(`${run}/console.log`, "utf8").slice(-2000)}`,
   );
+}
+
+/**
+ * Ends a server with the process that started it, however that ends: systemd as
+ * PID 1 gives up the death signal that nspawn has set for it. The pipe to this
+ * guard closes with this process; a number given to somebody else since is let be.
+ */
+export function guardLeader(leader: number): void {
+  const started = startTime(leader);
+  const script = `read -r line; [ "$(cut -d' ' -f22 /proc/${leader}/stat 2>/dev/null)" = "${started}" ] && kill -KILL ${leader}`;
+  const guard = spawn("sh", ["-c", script], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  guard.unref();
+  if (guard.stdin !== null && "unref" in guard.stdin && typeof guard.stdin.unref === "function") {
+    guard.stdin.unref();
+  }
 }
 
 /** PID 1 of a namespace that has become systemd. */

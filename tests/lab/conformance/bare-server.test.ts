@@ -100,13 +100,33 @@ describe.skipIf(SKIPPED)("a bare server", () => {
     await new Promise((resolve) => child.stdout.once("data", resolve));
     const own = `run/${child.pid}-`;
     expect(processesNaming(own).length).toBeGreaterThan(0);
+    const first = firstProcessesOn(own);
+    expect(first).toHaveLength(1);
     child.kill("SIGKILL");
     for (let attempt = 0; attempt < 50 && processesNaming(own).length > 0; attempt += 1)
       await Bun.sleep(100);
     expect(processesNaming(own)).toEqual([]);
+    for (let attempt = 0; attempt < 50 && firstProcessesOn(own).length > 0; attempt += 1)
+      await Bun.sleep(100);
+    expect(firstProcessesOn(own)).toEqual([]);
     expect(readFileSync("/proc/self/mounts", "utf8")).not.toContain(own);
   });
 });
+
+/** Numbers of systemds whose root lies in a run's folder. */
+function firstProcessesOn(run: string): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const status = readFileSync(`/proc/${pid}/status`, "utf8");
+        if (!/^NSpid:\s+\d+\s+1$/m.test(status)) return false;
+        return readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(`/${run}`);
+      } catch {
+        return false;
+      }
+    });
+}
 
 /** Command lines on this machine that mention a text. */
 function processesNaming(text: string): string[] {
