@@ -10,9 +10,10 @@ import type { Socket } from "node:net";
 import type { Settings } from "./settings.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** As in a ClientHello's list of protocols: length, name. */
-const HTTP2 = Buffer.from("\u0002h2");
 const RECORD_HEADER = 5;
+/** Handshake header, version and random of a ClientHello (RFC 8446 4.1.2). */
+const HELLO_HEADER = 4 + 2 + 32;
+const ALPN = 16;
 
 /** Opens the port on the node's address. With an address of its own (`bind-address`) the API server has the port alone. */
 export function openGate(settings: Settings, supervisor: Supervisor): void {
@@ -31,7 +32,7 @@ export function openGate(settings: Settings, supervisor: Supervisor): void {
       if (hello.length < RECORD_HEADER + hello.readUInt16BE(3)) return;
       socket.off("data", read);
       socket.pause();
-      join(socket, { port: hello.includes(HTTP2) ? apiPort : port, first: hello });
+      join(socket, { port: offersHttp2(hello) ? apiPort : port, first: hello });
     };
     socket.on("data", read);
   }).listen(apiPort, nodeIp);
@@ -47,4 +48,18 @@ function join(socket: Socket, to: { readonly port: number; readonly first: Buffe
   other.on("error", () => socket.destroy());
   other.on("close", () => socket.destroy());
   socket.on("close", () => other.destroy());
+}
+
+/** Whether `h2` is in the list of protocols: its three bytes may stand in the random ones of a key too. */
+function offersHttp2(hello: Buffer): boolean {
+  let at = RECORD_HEADER + HELLO_HEADER;
+  at += 1 + hello.readUInt8(at); // session
+  at += 2 + hello.readUInt16BE(at); // cipher suites
+  at += 1 + hello.readUInt8(at); // compression
+  const end = at + 2 + hello.readUInt16BE(at);
+  for (at += 2; at + 4 <= end; at += 4 + hello.readUInt16BE(at + 2)) {
+    if (hello.readUInt16BE(at) !== ALPN) continue;
+    return hello.subarray(at + 4, at + 4 + hello.readUInt16BE(at + 2)).includes("\u0002h2");
+  }
+  return false;
 }
