@@ -76,11 +76,12 @@ function text(bytes: Uint8Array | undefined): string | undefined {
 
 async function readMembers(bolt: BoltFile): Promise<Member[]> {
   const members: Member[] = [];
-  for (const [id, bytes] of await smallBucket(bolt, "members")) {
+  for (const [key, bytes] of await smallBucket(bolt, "members")) {
     const member = parse(memberSchema, bytes);
-    if (member === undefined) throw structureError(`etcd's record of member ${id} cannot be read`);
+    if (member === undefined) throw structureError(`etcd's record of member ${key} cannot be read`);
     members.push({
-      id,
+      // etcd writes the key without leading zeros (types.ID.String): one id in sixteen is shorter.
+      id: key.padStart(16, "0"),
       name: member.name,
       peerUrls: member.peerURLs,
       clientUrls: member.clientURLs ?? [],

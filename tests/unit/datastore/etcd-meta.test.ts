@@ -47,6 +47,16 @@ describe("readEtcdMeta()", () => {
     expect((await read(snapshot("etcd-3.7"))).compactRevision).toBe(0);
   });
 
+  test("an id that begins with zeros, which etcd leaves out, is the one that its raft state names", async () => {
+    const state = `{"voters":[${BigInt("0x0d2c27b9fbd59ed2")}],"auto_leave":false}`;
+    const member = '{"id":1,"peerURLs":["http://a:2380"],"name":"a"}';
+    const meta = await read(
+      built({ consistent_index: INDEX, confState: state }, { d2c27b9fbd59ed2: member }),
+    );
+    expect(meta.members.map(({ id }) => id)).toEqual(["0d2c27b9fbd59ed2"]);
+    expect(meta.voters).toEqual(["0d2c27b9fbd59ed2"]);
+  });
+
   test("tells three members, one of which has not started, from one", async () => {
     const started = (name: string): string =>
       JSON.stringify({
