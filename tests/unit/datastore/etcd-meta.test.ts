@@ -51,7 +51,7 @@ describe("readEtcdMeta()", () => {
     const state = `{"voters":[${BigInt("0x0d2c27b9fbd59ed2")}],"auto_leave":false}`;
     const member = '{"id":1,"peerURLs":["http://a:2380"],"name":"a"}';
     const meta = await read(
-      built({ consistent_index: INDEX, confState: state }, { d2c27b9fbd59ed2: member }),
+      built({ confState: state, consistent_index: INDEX }, { d2c27b9fbd59ed2: member }),
     );
     expect(meta.members.map(({ id }) => id)).toEqual(["0d2c27b9fbd59ed2"]);
     expect(meta.voters).toEqual(["0d2c27b9fbd59ed2"]);
@@ -77,9 +77,9 @@ describe("readEtcdMeta()", () => {
       ),
     );
     expect(meta.members.map(({ id, name }) => `${id} ${name}`)).toEqual([
-      "a1 one",
-      "a2 two",
-      "a3 ",
+      `${"0".repeat(14)}a1 one`,
+      `${"0".repeat(14)}a2 two`,
+      `${"0".repeat(14)}a3 `,
     ]);
     expect(meta.members[2]?.clientUrls).toEqual([]);
     expect(meta.voters?.[0]).toBe("8e9e05c52164694d");
