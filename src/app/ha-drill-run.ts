@@ -284,10 +284,10 @@ async function putBack({ seen, context }: Run): Promise<void> {
 
 /** The new primary may need a moment; undefined when it stays unreadable. Throws the signal's reason. */
 async function readBack(
-  { clock, context }: Run,
+  { clock, context, seen }: Run,
   probe: Probe,
 ): Promise<ReadonlySet<number> | undefined> {
-  const deadline = clock() + 30_000;
+  const deadline = clock() + (seen.killed?.recovered === true ? 30_000 : 5_000);
   for (;;) {
     try {
       return await probe.present();

@@ -226,7 +226,7 @@ about: the primary behind pgpool is killed
 steadyState:
   - {id: pool, timeout: 10s, pgpool: {via: "127.0.0.1:${port}", nodes: 2, write: false}}
 baseline: 2s
-probe: {kind: sql, via: "127.0.0.1:${port}", interval: 200ms, timeout: 2s}
+probe: {kind: sql, via: "127.0.0.1:${port}", interval: 50ms, timeout: 2s}
 target: {resolve: pgpool, via: "127.0.0.1:${port}"}
 kill: {method: process, pidFile: "${work.folder}/pg-{port}/postmaster.pid"}
 recovery: {window: 30s, consecutive: 5, maxLostAcked: 0}

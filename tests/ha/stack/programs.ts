@@ -1,7 +1,7 @@
 /** Debian's databases and proxies as processes of a test: each in a folder of its own, on loopback, gone with the test. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chownSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,10 +29,17 @@ export function workplace(owner = "postgres"): Workplace {
   const [uid = 0, gid = 0] = idsOf(owner);
   chownSync(folder, uid, gid);
   const children: ChildProcess[] = [];
-  const words = (argv: readonly string[], user: string | undefined): string[] =>
-    user === undefined
-      ? [...argv]
-      : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--", ...argv];
+  const words = (
+    argv: readonly string[],
+    user: string | undefined,
+    own: readonly string[] = [],
+  ) => [
+    "setpriv",
+    ...own,
+    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--init-groups"]),
+    "--",
+    ...argv,
+  ];
   const environment = (options: StartOptions) => ({
     PATH,
     HOME: folder,
@@ -43,9 +50,12 @@ export function workplace(owner = "postgres"): Workplace {
     folder,
     start(name, argv, options = {}) {
       const log = openSync(join(folder, `${name}.log`), "a");
-      const args = ["--pdeathsig", "KILL", "--", ...words(argv, options.user)];
-      const child = spawn("setpriv", args, {
+      // In one setpriv: a change of user takes the signal at the parent's death away again (prctl(2)).
+      const [program = "", ...args] = words(argv, options.user, ["--pdeathsig", "KILL"]);
+      const child = spawn(program, args, {
         cwd: folder,
+        detached: true, // leads a group: pgpool's children outlive it
+
         env: environment(options),
         stdio: ["ignore", log, log],
       });
@@ -69,9 +79,36 @@ export function workplace(owner = "postgres"): Workplace {
     async [Symbol.asyncDispose]() {
       for (const child of children.toReversed()) child.kill("SIGKILL");
       await Promise.all(children.map((child) => ended(child)));
+      // What they started, wherever its group is: PostgreSQL's backends lead groups of their own.
+      await until("the end of all that was started", () => {
+        const left = processesOf(folder);
+        for (const pid of left) killQuietly(pid);
+        return left.length === 0;
+      });
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
+}
+
+/** Processes that were started in a workplace, by the HOME it gave them. */
+export function processesOf(folder: string): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`HOME=${folder}`);
+      } catch {
+        return false; // no number, or ended meanwhile
+      }
+    });
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Ended meanwhile.
+  }
 }
 
 function idsOf(user: string): number[] {
