@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCheck } from "../../src/ha/checks/run.ts";
-import { parseCheck } from "../../src/ha/drill/schema.ts";
 import { COMPILED, run } from "../cli/program.ts";
+import { askCheck } from "./stack/check.ts";
 import { ROUNDS, runDrill } from "./stack/drill.ts";
 import { pgpoolDrill, startPgpool } from "./stack/pgpool.ts";
 import { processesOf, until } from "./stack/programs.ts";
@@ -13,19 +12,8 @@ import type { PgpoolStack } from "./stack/pgpool.ts";
 
 const WAIT = 180_000;
 
-/** One check of ours, as `ha smoke` and a steady state run it. */
-async function ask(check: unknown) {
-  const parsed = parseCheck(check);
-  if (!("check" in parsed)) throw new Error(JSON.stringify(parsed.problems));
-  return await runCheck(parsed.check, {
-    cluster: undefined,
-    signal: new AbortController().signal,
-    now: () => performance.now(),
-  });
-}
-
 function pool(stack: PgpoolStack) {
-  return ask({
+  return askCheck({
     id: "pool",
     timeout: "10s",
     pgpool: { via: `127.0.0.1:${stack.port}`, nodes: 2 },
@@ -33,7 +21,7 @@ function pool(stack: PgpoolStack) {
 }
 
 function naive(stack: PgpoolStack) {
-  return ask({
+  return askCheck({
     id: "answers",
     timeout: "10s",
     postgres: { via: `127.0.0.1:${stack.port}`, write: false },

@@ -10,10 +10,12 @@ process.chdir(new URL("../..", import.meta.url).pathname);
 async function main(): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "railiance-drills-"));
   const file = join(folder, "rows");
+  const inCi = (process.env["CI"] ?? "") !== "";
+  const rounds = process.env["HA_ROUNDS"] ?? (inCi ? "2" : "20");
   try {
     const child = Bun.spawn([process.execPath, "build/test.ts", "ha"], {
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, HA_ROWS: file },
+      env: { ...process.env, HA_ROWS: file, HA_ROUNDS: rounds },
     });
     const exitCode = await child.exited;
     const rows = existsSync(file) ? readDrillRows(file) : [];

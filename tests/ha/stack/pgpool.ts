@@ -5,6 +5,7 @@
  */
 import { mkdirSync, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
+import { BIN, POSTGRES, psqlOf, startPrimary, startStandby } from "./postgres.ts";
 import { freePort, until, workplace } from "./programs.ts";
 import type { Workplace } from "./programs.ts";
 
@@ -15,9 +16,6 @@ export interface PgpoolStack extends AsyncDisposable {
   readonly pcpPort: number;
   psql(port: number, text: string): string;
 }
-
-const POSTGRES = { user: "postgres" };
-const BIN = "/usr/lib/postgresql/15/bin";
 
 /** Starts both servers and the pool; ready when the pool answers and knows two backends. */
 export async function startPgpool(options: {
@@ -31,26 +29,7 @@ export async function startPgpool(options: {
       await freePort(),
       await freePort(),
     ];
-    const psql = (at: number, text: string): string =>
-      work.run(
-        [
-          `${BIN}/psql`,
-          "-XAt",
-          "-v",
-          "ON_ERROR_STOP=1",
-          "-h",
-          "127.0.0.1",
-          "-p",
-          String(at),
-          "-U",
-          "postgres",
-          "-d",
-          "postgres",
-          "-c",
-          text,
-        ],
-        POSTGRES,
-      );
+    const psql = psqlOf(work);
     await startPrimary(work, first);
     psql(first, "create role srcheck login replication password 'right' in role pg_monitor");
     psql(first, "create role replicator login replication");
@@ -89,75 +68,6 @@ export async function startPgpool(options: {
     await work[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** Trust for all but pgpool's own user, whose password is what this is about. */
-const HBA = `local all all trust
-host all srcheck 127.0.0.1/32 scram-sha-256
-host replication srcheck 127.0.0.1/32 scram-sha-256
-host all all 127.0.0.1/32 trust
-host replication all 127.0.0.1/32 trust
-`;
-
-async function startPrimary(work: Workplace, port: number): Promise<void> {
-  const data = join(work.folder, `pg-${port}`);
-  work.run([`${BIN}/initdb`, "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"], POSTGRES);
-  writeFileSync(join(data, "pg_hba.conf"), HBA);
-  startServer(work, port);
-  await answers(work, port);
-}
-
-async function startStandby(
-  work: Workplace,
-  options: { readonly port: number; readonly primary: number },
-): Promise<void> {
-  const data = join(work.folder, `pg-${options.port}`);
-  work.run(
-    [
-      `${BIN}/pg_basebackup`,
-      "-h",
-      "127.0.0.1",
-      "-p",
-      String(options.primary),
-      "-U",
-      "replicator",
-      "-D",
-      data,
-      "-R",
-      "-c",
-      "fast",
-    ],
-    POSTGRES,
-  );
-  startServer(work, options.port);
-  await answers(work, options.port);
-}
-
-export function startServer(work: Workplace, port: number): void {
-  const settings = {
-    port,
-    listen_addresses: "127.0.0.1",
-    unix_socket_directories: work.folder,
-    fsync: "off",
-    wal_level: "replica",
-    max_wal_senders: 5,
-    hot_standby: "on",
-    wal_keep_size: "64MB",
-    cluster_name: `pg-${port}`,
-  };
-  const words = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  work.start(
-    `pg-${port}`,
-    [`${BIN}/postgres`, "-D", join(work.folder, `pg-${port}`), ...words],
-    POSTGRES,
-  );
-}
-
-async function answers(work: Workplace, port: number): Promise<void> {
-  await until(`PostgreSQL on ${port}`, () => {
-    work.run([`${BIN}/pg_isready`, "-q", "-h", "127.0.0.1", "-p", String(port)], POSTGRES);
-    return true;
-  });
 }
 
 function configurePool(
