@@ -177,10 +177,10 @@ function endedEarly(
 
 /** The part of an ending that needs no judgement. */
 function known(run: Run, present?: ReadonlySet<number>) {
-  const { killed, target, checks, attempts, taken } = run.seen;
+  const { killed, target, checks, attempts } = run.seen;
   const figures = figuresFor(run.drill, run.seen, present);
   return {
-    victim: taken ? target?.victim.text : undefined,
+    victim: killed?.victim.text,
     oldPrimary: target?.primary.name,
     newPrimary: killed?.newPrimary?.name,
     figures: figures === undefined || killed?.recovered === true ? figures : unrecovered(figures),

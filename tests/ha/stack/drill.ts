@@ -34,11 +34,9 @@ export async function runDrill(options: DrillRun): Promise<Drilled> {
   mkdirSync(reports, { recursive: true });
   const script = `mount -t tmpfs tmpfs /run && ${options.before ?? ""} exec "$@"`;
   const flags = options.flags ?? ["--yes"];
+  const shell = ["/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c", script, "sh"];
   const ended = await run(
-    [
-      ...["/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c", script, "sh"],
-      ...[COMPILED, "ha", "drill", file, "--json", "--reports", reports, ...flags],
-    ],
+    [...shell, COMPILED, "ha", "drill", file, "--json", "--reports", reports, ...flags],
     {
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", RAILIANCE_RESULT_DIR: folder },
       during: async (child) => {

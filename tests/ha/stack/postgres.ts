@@ -10,14 +10,9 @@ export const BIN = "/usr/lib/postgresql/15/bin";
 
 /** Gives the answer of one query, columns parted by `|`; throws with psql's output when it fails. */
 export function psqlOf(work: Workplace): (port: number, text: string, database?: string) => string {
+  const words = `${BIN}/psql -XAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -U postgres`.split(" ");
   return (port, text, database = "postgres") =>
-    work.run(
-      [
-        ...[`${BIN}/psql`, "-XAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"],
-        ...["-p", String(port), "-U", "postgres", "-d", database, "-c", text],
-      ],
-      POSTGRES,
-    );
+    work.run([...words, "-p", String(port), "-d", database, "-c", text], POSTGRES);
 }
 
 /** Trust for all but pgpool's own user, whose password is what this is about. */

@@ -9,7 +9,7 @@ export function attemptsOf(
   options: { readonly every?: number; readonly stream?: Attempt["stream"] } = {},
 ): Attempt[] {
   const { every = 100, stream = "fresh" } = options;
-  return [...pattern].map((letter, index) => ({
+  return Array.from(pattern, (letter, index) => ({
     sequence: index + 1,
     stream,
     began: index * every,
