@@ -98,6 +98,37 @@ describe("pgpool with the right password", () => {
   }
 });
 
+test(
+  "a standby that fell behind takes over, and the drill counts the acknowledged writes that are lost",
+  async () => {
+    await using stack = await startPgpool({
+      srCheckPassword: "right",
+      replication: "asynchronous",
+    });
+    const [primary = 0, standby = 0] = stack.backends;
+    // The drill's own table, as the probe makes it: without it the new primary could not serve the client at all.
+    stack.psql(
+      primary,
+      "create table railiance_drill (run text not null, seq bigint not null, primary key (run, seq))",
+    );
+    await until("the table on the standby", () =>
+      stack.psql(standby, "select count(*) from railiance_drill").startsWith("0"),
+    );
+    stack.psql(primary, "alter role replicator nologin");
+    stack.psql(primary, "select pg_terminate_backend(pid) from pg_stat_replication");
+    const { code, result } = await runDrill({
+      folder: stack.work.folder,
+      yaml: pgpoolDrill(stack),
+      row: "pgpool, a standby that fell behind",
+    });
+    expect(code).toBe(12);
+    expect(result).toMatchObject({ verdict: "failed", new_primary: `127.0.0.1:${standby}` });
+    expect(Number(result["lost_acked"])).toBeGreaterThan(10);
+    expect(String(result["reasons"])).toContain("acknowledged writes are lost");
+  },
+  WAIT,
+);
+
 describe("pgpool with the wrong sr_check_password (the incident)", () => {
   let stack: PgpoolStack;
   beforeAll(async () => {
