@@ -28,7 +28,7 @@ describe("gaps", () => {
   });
 
   test("begin with the first attempt when nothing ever succeeded", () => {
-    expect(gapsIn(attemptsOf("xx"), rules)).toEqual([{ from: 0, until: undefined, failures: 2 }]);
+    expect(gapsIn(attemptsOf("xx"), rules)).toEqual([{ from: 50, until: undefined, failures: 2 }]);
   });
 
   test("are also holes without a failure, when longer than an attempt may take", () => {

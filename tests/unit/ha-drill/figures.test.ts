@@ -170,8 +170,8 @@ test("a report without a kill has no times of one, and counts no losses", () => 
     unavailable: null,
     lostAcknowledged: null,
     attempts: [
-      [0, 0, 100, null],
-      [0, 100, 200, "ECONNREFUSED"],
+      [0, 50, 100, null],
+      [0, 150, 200, "ECONNREFUSED"],
     ],
   });
 });

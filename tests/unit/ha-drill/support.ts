@@ -3,7 +3,7 @@ import { parseDrill } from "../../../src/ha/drill/schema.ts";
 import type { Attempt } from "../../../src/ha/drill/attempts.ts";
 import type { Drill } from "../../../src/ha/drill/schema.ts";
 
-/** `.` a success, `x` a failure, each of `every` ms; the first ends at `every`. */
+/** `.` a success, `x` a failure, one each `every` ms, half of which it takes; the first ends at `every`. */
 export function attemptsOf(
   pattern: string,
   options: { readonly every?: number; readonly stream?: Attempt["stream"] } = {},
@@ -12,7 +12,7 @@ export function attemptsOf(
   return Array.from(pattern, (letter, index) => ({
     sequence: index + 1,
     stream,
-    began: index * every,
+    began: (index + 0.5) * every,
     ended: (index + 1) * every,
     error: letter === "x" ? "ECONNREFUSED" : undefined,
   }));
