@@ -1,7 +1,15 @@
 /** Debian's databases and proxies as processes of a test: each in a folder of its own, on loopback, gone with the test. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chownSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +36,7 @@ export function workplace(owner = "postgres"): Workplace {
   const folder = mkdtempSync(join(tmpdir(), "railiance-ha-"));
   const [uid = 0, gid = 0] = idsOf(owner);
   chownSync(folder, uid, gid);
+  const guard = startGuard(folder);
   const children: ChildProcess[] = [];
   const words = (
     argv: readonly string[],
@@ -54,7 +63,6 @@ export function workplace(owner = "postgres"): Workplace {
       const [program = "", ...args] = words(argv, options.user, ["--pdeathsig", "KILL"]);
       const child = spawn(program, args, {
         cwd: folder,
-        detached: true, // leads a group: pgpool's children outlive it
 
         env: environment(options),
         stdio: ["ignore", log, log],
@@ -77,30 +85,39 @@ export function workplace(owner = "postgres"): Workplace {
     },
     log: (name) => readFileSync(join(folder, `${name}.log`), "utf8"),
     async [Symbol.asyncDispose]() {
-      for (const child of children.toReversed()) child.kill("SIGKILL");
+      endAll(folder);
       await Promise.all(children.map((child) => ended(child)));
-      // What they started, wherever its group is: PostgreSQL's backends lead groups of their own.
-      await until("the end of all that was started", () => {
-        const left = processesOf(folder);
-        for (const pid of left) killQuietly(pid);
-        return left.length === 0;
-      });
+      // Again and again: one that was just starting another may have been missed.
+      await until("the end of all that was started", () => endAll(folder) === 0);
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      guard.stdin?.end();
+      await ended(guard);
     },
   };
 }
 
-/** Processes that were started in a workplace, by the HOME it gave them. */
+/**
+ * Processes whose folder is a workplace or below it: what was started there, and what that started. By
+ * folder, because pgpool's children outlive it, change their group's leader and write over their environment.
+ */
 export function processesOf(folder: string): number[] {
   return readdirSync("/proc")
     .map(Number)
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`HOME=${folder}`);
+        const here = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
+        return here === folder || here.startsWith(`${folder}/`);
       } catch {
         return false; // no number, or ended meanwhile
       }
     });
+}
+
+/** Ends them; gives how many there were. */
+function endAll(folder: string): number {
+  const left = processesOf(folder);
+  for (const pid of left) killQuietly(pid);
+  return left.length;
 }
 
 function killQuietly(pid: number): void {
@@ -109,6 +126,20 @@ function killQuietly(pid: number): void {
   } catch {
     // Ended meanwhile.
   }
+}
+
+/** Does the same when the test itself dies: the pipe to it closes then, however it ends. */
+function startGuard(folder: string): ChildProcess {
+  const script = `cat >/dev/null
+for process in /proc/[0-9]*; do
+  case "$(readlink "$process/cwd")/" in "$1/"*) kill -9 "\${process#/proc/}" ;; esac
+done
+rm -rf "$1"`;
+  return spawn("/bin/sh", ["-c", script, "sh", folder], {
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
 }
 
 function idsOf(user: string): number[] {
