@@ -51,7 +51,7 @@ lab-parts: $(SETUP)
 	@LAB_WITHOUT_RAGE=1 tests/lab/build.sh
 
 ##@ Work on it
-.PHONY: build dist check test test-lab test-faults test-large test-live bench deno-test format clean help
+.PHONY: build dist check test test-lab test-faults test-ha test-large test-live bench deno-test format clean help
 build: $(PROGRAM) ## compile dist/railiance-cluster for this machine
 
 dist: $(SETUP) ## compile for every target, with checksums and SBOM
@@ -63,7 +63,7 @@ check: $(SETUP) ## formatting, lint with types, layer rules, types
 	@node_modules/.bin/tsc --noEmit -p .
 	@echo "check: formatting, lint, layers and types are fine"
 
-test: $(PROGRAM) lab-build ## every test, with what it needs
+test: $(PROGRAM) lab-build ha-packages ## every test, with what it needs
 	@$(BUN) build/test.ts
 
 test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
@@ -71,6 +71,14 @@ test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 
 test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10)
 	@$(BUN) tests/fault/run.ts
+
+test-ha: $(PROGRAM) lab-parts ha-packages ## drills of real databases and proxies, with a table (HA_ROUNDS=20)
+	@$(BUN) tests/ha/run.ts
+
+# Debian's databases and proxies; none of their services is started.
+.PHONY: ha-packages
+ha-packages:
+	@tests/ha/packages.sh
 
 test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minutes)
 	@$(BUN) build/test.ts large

@@ -67,6 +67,11 @@ export const SUITES: readonly Suite[] = [
     command: bunTest("tests/fault", 600_000, 2),
   },
   {
+    name: "ha",
+    about: "databases and proxies that fail over (20 times: make test-ha)",
+    command: bunTest("tests/ha", 600_000),
+  },
+  {
     name: "large",
     about: "memory with a snapshot of 1 GiB",
     command: bunTest("tests/large", 1_200_000),

@@ -4,6 +4,7 @@ import { diffCommand } from "./diff.ts";
 import { doctorCommand } from "./doctor.ts";
 import { extractCommand } from "./extract.ts";
 import { haDriftCommand } from "./ha/drift.ts";
+import { haDrillCommand } from "./ha/drill.ts";
 import { haLintCommand } from "./ha/lint.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   restoreCommand,
   haLintCommand,
   haDriftCommand,
+  haDrillCommand,
   doctorCommand,
 ];

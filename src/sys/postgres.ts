@@ -43,15 +43,17 @@ export async function connectPostgres(
       // Already gone: that is what was wanted.
     }
   };
+  // Reserved: the pool would quietly open another connection when this one breaks, and a drill would not see it.
+  let connection: Awaited<ReturnType<typeof sql.reserve>>;
   try {
-    await within(sql.connect(), options);
+    connection = await within(sql.reserve(), options);
   } catch (error) {
     await close();
     throw error;
   }
   return {
     async query(text) {
-      const rows: unknown = await within(sql.unsafe(text).simple(), options);
+      const rows: unknown = await within(connection.unsafe(text).simple(), options);
       return Array.isArray(rows) ? rows.filter(isRow) : [];
     },
     [Symbol.asyncDispose]: close,

@@ -30,6 +30,20 @@ export async function processWith(pid: number): Promise<HostProcess | undefined>
   return { pid, command: text.replace(/\0+/g, " ").trim() };
 }
 
+/**
+ * The kernel's letter for what a process does (proc_pid_stat(5): R, S, T stopped, Z ended and not yet
+ * waited for), and when it began, in clock ticks as text; undefined when there is none.
+ */
+export async function processState(
+  pid: number,
+): Promise<{ readonly state: string; readonly began: string } | undefined> {
+  const text = await readProc(`/proc/${pid}/stat`);
+  // The name stands in parentheses and may hold anything; fields count from after the last one.
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ") ?? [];
+  const [state, began] = [fields[0], fields[19]];
+  return state === undefined || began === undefined ? undefined : { state, began };
+}
+
 /** Signals the group that a process leads; gone already is no error. */
 export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   try {

@@ -11,6 +11,12 @@ import type { Attempt } from "./attempts.ts";
 import type { Figures } from "./figures.ts";
 import type { Drill } from "./schema.ts";
 
+/** Who holds the role, and what is killed for it. */
+export interface Target {
+  readonly primary: Primary;
+  readonly victim: Victim;
+}
+
 export interface Experiment {
   readonly drill: Drill;
   readonly probe: Probe;
@@ -21,30 +27,40 @@ export interface Experiment {
   /** Says what happens now. */
   readonly say: (text: string) => void;
   /** Called once the baseline is there: finds out who is the primary and what to kill. */
-  readonly choose: () => Promise<{ readonly primary: Primary; readonly victim: Victim }>;
+  readonly choose: () => Promise<Target>;
+  /** Filled while it goes on, so that it is there however it ends. */
+  readonly seen: Observed;
+}
+
+export interface Killed {
+  readonly at: number;
+  readonly victim: Victim;
+  /** Whether the victim was seen to be gone; undefined where nobody can tell. */
+  gone: boolean | undefined;
+  newPrimary: Primary | undefined;
+  recovered: boolean;
 }
 
 export interface Observed {
-  readonly attempts: readonly Attempt[];
-  /** Undefined: service was not there before the kill, so nothing was killed. */
-  readonly killed:
-    | {
-        readonly at: number;
-        readonly victim: Victim;
-        readonly oldPrimary: Primary;
-        readonly newPrimary: Primary | undefined;
-        readonly recovered: boolean;
-      }
-    | undefined;
+  readonly attempts: Attempt[];
+  target: Target | undefined;
+  /** Undefined: nothing was killed. */
+  killed: Killed | undefined;
+  /** Whether a kill was begun, so that there is something to put back. */
+  taken: boolean;
+  /** Whether it was put back. */
+  restored?: boolean;
 }
 
 /** How often the primary is asked for after a kill. */
 const LOOK = 300;
 
-/** Runs probe and kill. Throws the signal's reason, or what `choose` and `kill` throw; the probe has ended then. */
-export async function runExperiment(experiment: Experiment): Promise<Observed> {
-  const { drill, probe, clock, signal } = experiment;
-  const attempts: Attempt[] = [];
+/**
+ * Runs probe and kill; what came of it is in `seen`, without a kill when service was not there before.
+ * Throws the signal's reason, or what `choose` and `kill` throw; the probe has ended then.
+ */
+export async function runExperiment(experiment: Experiment): Promise<void> {
+  const { drill, probe, clock, signal, seen } = experiment;
   const ending = new AbortController();
   const either = AbortSignal.any([signal, ending.signal]);
   let sequence = 0;
@@ -55,61 +71,81 @@ export async function runExperiment(experiment: Experiment): Promise<Observed> {
       clock: { now: clock },
       signal: either,
       next: () => (sequence += 1),
-      seen: (attempt) => attempts.push(attempt),
+      seen: (attempt) => seen.attempts.push(attempt),
     }),
   );
   try {
     await pause(drill.baseline, signal);
-    const good = names.every((stream) =>
-      attempts.some((one) => one.stream === stream && one.error === undefined),
-    );
-    const bad = attempts.some(({ error }) => error !== undefined);
-    if (!good || bad) return { attempts, killed: undefined };
-    const { primary, victim } = await experiment.choose();
-    experiment.say(`killing ${victim.text}`);
+    if (!isWell(seen.attempts, names)) return;
+    const target = await experiment.choose();
+    // Finding out took a moment: what went wrong meanwhile is not the kill's doing.
+    signal.throwIfAborted();
+    if (!isWell(seen.attempts, names)) return;
+    seen.target = target;
+    seen.taken = true;
+    experiment.say(`killing ${target.victim.text}`);
     const at = clock();
-    await victim.kill();
-    const after = await watchRecovery(experiment, {
-      attempts,
-      names,
-      killedAt: at,
-      oldPrimary: primary,
-    });
-    return { attempts, killed: { at, victim, oldPrimary: primary, ...after } };
+    await target.victim.kill();
+    const { victim } = target;
+    seen.killed = { at, victim, gone: undefined, newPrimary: undefined, recovered: false };
+    await watchRecovery(experiment, { killed: seen.killed, names, oldPrimary: target.primary });
   } finally {
     ending.abort();
     await Promise.all(streams);
   }
 }
 
-/** Waits until service is back and the role has moved, or the window is over. */
+/** Whether each stream was acknowledged and nothing failed. */
+function isWell(attempts: readonly Attempt[], names: readonly Attempt["stream"][]): boolean {
+  return (
+    names.every((stream) => attempts.some((one) => one.stream === stream)) &&
+    attempts.every(({ error }) => error === undefined)
+  );
+}
+
+/** Waits until the victim is gone, service is back and the role has moved, or the window is over. */
 async function watchRecovery(
-  { drill, cluster, signal, clock }: Experiment,
-  seen: {
-    readonly attempts: readonly Attempt[];
+  { drill, cluster, signal, clock, seen }: Experiment,
+  input: {
+    readonly killed: Killed;
     readonly names: readonly Attempt["stream"][];
-    readonly killedAt: number;
     readonly oldPrimary: Primary;
   },
-): Promise<{ readonly newPrimary: Primary | undefined; readonly recovered: boolean }> {
+): Promise<void> {
   const { window, consecutive, primaryChanges } = drill.recovery;
-  const { oldPrimary } = seen;
-  let newPrimary: Primary | undefined;
+  const { killed, names, oldPrimary } = input;
+  // What answers before the victim is gone may be the victim.
+  let since = killed.at;
   for (;;) {
-    const late = clock() > seen.killedAt + window;
-    const back = hasRecovered(seen.attempts, {
-      since: seen.killedAt,
-      consecutive,
-      streams: seen.names,
-    });
-    if (newPrimary === undefined && primaryChanges) {
-      const now = await askQuietly(drill, { cluster, signal });
-      if (now !== undefined && now.name !== oldPrimary.name) newPrimary = now;
+    const late = clock() > killed.at + window;
+    if (killed.victim.gone !== undefined && killed.gone !== true) {
+      killed.gone = await isGone(killed.victim);
+      if (killed.gone) since = clock();
     }
-    if (back && (!primaryChanges || newPrimary !== undefined))
-      return { newPrimary, recovered: true };
-    if (late) return { newPrimary, recovered: back };
+    if (killed.newPrimary === undefined && primaryChanges) {
+      const now = await askQuietly(drill, { cluster, signal });
+      if (now !== undefined && now.name !== oldPrimary.name) killed.newPrimary = now;
+    }
+    const moved = !primaryChanges || killed.newPrimary !== undefined;
+    const back = hasRecovered(seen.attempts, { since, consecutive, streams: names });
+    if (back && moved && killed.gone !== false) {
+      killed.recovered = true;
+      return;
+    }
+    if (late) {
+      killed.recovered = back;
+      return;
+    }
     await pause(LOOK, signal);
+  }
+}
+
+/** Nobody who could be asked: not known to be gone yet. */
+async function isGone(victim: Victim): Promise<boolean> {
+  try {
+    return (await victim.gone?.()) ?? false;
+  } catch {
+    return false;
   }
 }
 
@@ -130,20 +166,22 @@ async function askQuietly(
   }
 }
 
-/** The figures of what was observed. `present` is undefined where nothing was written or could be read. */
+/** The figures of what was observed; undefined when nothing was killed. `present`: what was found of the probe's writes. */
 export function figuresFor(
-  experiment: Pick<Experiment, "drill" | "probe">,
+  drill: Drill,
   observed: Observed,
   present: ReadonlySet<number> | undefined,
 ): Figures | undefined {
-  const { drill, probe } = experiment;
   if (observed.killed === undefined) return undefined;
+  const { probe } = drill;
+  // The probe of the cluster asks each server in turn, each as long as it may take.
+  const turns = probe.kind === "kubernetes" ? probe.servers.length : 1;
   return figuresOf({
     attempts: observed.attempts,
     killedAt: observed.killed.at,
     consecutive: drill.recovery.consecutive,
     // Two attempts that took as long as they may are no hole.
-    tolerated: probe.interval + probe.timeout,
+    tolerated: probe.interval + probe.timeout * turns,
     present,
   });
 }

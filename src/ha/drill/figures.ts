@@ -14,7 +14,7 @@ export interface Figures {
   readonly detectedAt: number | undefined;
   /** End of the first success of the row that counts as recovered. */
   readonly firstOkAt: number | undefined;
-  /** The longest time without service after the kill; undefined when it did not come back. */
+  /** The longest time without an acknowledgement, from the kill on; undefined when service did not come back. */
   readonly unavailable: number | undefined;
   readonly gaps: readonly Gap[];
   readonly errors: Readonly<Record<string, number>>;
@@ -49,7 +49,16 @@ export function figuresOf(input: FigureInput): Figures {
     .filter(({ until }) => until === undefined || until > killedAt);
   const end = Math.max(killedAt, ...attempts.map(({ ended }) => ended));
   const open = gaps.some(({ until }) => until === undefined);
-  const longest = Math.max(0, ...gaps.map((gap) => lengthOf(gap, end)));
+  const longest = Math.max(
+    ...gaps.map((gap) => lengthOf(gap, end)),
+    // A proxy that lets clients wait until a failover is done shows no failure, and no gap; the wait is real.
+    ...streams.map((stream) =>
+      longestPause(
+        good.filter((one) => one.stream === stream),
+        killedAt,
+      ),
+    ),
+  );
   const failures = after.filter(({ error }) => error !== undefined).map(({ ended }) => ended);
   const acknowledged = good.map(({ sequence }) => sequence);
   return {
@@ -67,6 +76,13 @@ export function figuresOf(input: FigureInput): Figures {
     gaps,
     errors: errorsByKind(after),
   };
+}
+
+/** The longest time from one success to the next that ended after `since`; 0 without any. */
+export function longestPause(successes: readonly Attempt[], since: number): number {
+  const ends = successes.map(({ ended }) => ended).toSorted((left, right) => left - right);
+  const pauses = ends.map((end, index) => (end <= since ? 0 : end - (ends[index - 1] ?? end)));
+  return Math.round(Math.max(0, ...pauses));
 }
 
 /** Whether the probe has recovered: in each stream the last `consecutive` attempts after the kill succeeded. */

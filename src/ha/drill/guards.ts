@@ -42,11 +42,15 @@ export async function checkGuards({
       );
     }
   }
-  if (
-    guards.healthyReplicas !== undefined &&
-    drill.component !== undefined &&
-    cluster !== undefined
-  ) {
+  if (guards.healthyReplicas !== undefined) {
+    // A guard that cannot be looked at does not hold.
+    if (drill.component === undefined || cluster === undefined) {
+      throw refused(
+        "REPLICAS_UNKNOWN",
+        `this drill wants ${guards.healthyReplicas} ready pods, and ${cluster === undefined ? "no cluster is at hand" : "it names no component"}`,
+        "run it on a K3s server, with component: {namespace: …, release: …} in the drill file",
+      );
+    }
     const { namespace, release } = drill.component;
     const selector = `app.kubernetes.io/instance=${release}`;
     const ready = (await podsOf(cluster, { namespace, selector })).filter((pod) => pod.ready);
@@ -72,8 +76,16 @@ export function requireLabel(
   throw refused(
     "LABEL_MISSING",
     `${victim.text} does not carry the label ${wanted}`,
-    `nothing was killed; if it may be: k3s kubectl label ${victim.text.replace(/^(\w+) (?:[^/ ]+\/)?(\S+)$/, "$1 $2")} ${wanted}`,
+    `nothing was killed; ${labelCommand(victim.text, wanted)}`,
   );
+}
+
+function labelCommand(text: string, wanted: string): string {
+  const found = /^(pod|node) (?:([^/ ]+)\/)?(\S+)$/.exec(text);
+  if (found === null) return "only pods and nodes have labels: take guards.requireLabel away";
+  const [, kind = "", namespace, name = ""] = found;
+  const where = namespace === undefined ? "" : ` -n ${namespace}`;
+  return `if it may be: k3s kubectl${where} label ${kind} ${name} ${wanted}`;
 }
 
 function refused(code: string, message: string, hint: string): OperatorError {

@@ -8,59 +8,103 @@ import type { Cluster } from "../cluster.ts";
 
 const NAME = "railiance-drill";
 const NAMESPACE = "kube-system";
-/** A drill that died leaves its Lease; after that long it is nobody's. */
-const STALE = 60 * 60_000;
+const PATH = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/${NAME}`;
 
-/** Throws an OperatorError `DRILL_RUNNING` (exit locked) while another drill holds it. */
-export async function takeLease(cluster: Cluster, holder: string): Promise<AsyncDisposable> {
-  const { host, server } = cluster;
-  const run = (args: readonly string[], input?: string) =>
-    host.run([server.k3s, "kubectl", ...args, `--kubeconfig=${server.kubeconfig}`], {
-      env: { K3S_DATA_DIR: server.dataDir },
-      timeout: 30_000,
-      signal: UNINTERRUPTED,
-      ...(input === undefined ? {} : { input }),
-    });
-  const lease = JSON.stringify({
+export interface LeaseRequest {
+  /** Who holds it, for the message that the next one gets. */
+  readonly holder: string;
+  /** Milliseconds that this drill takes at most: a Lease that is older is of one that died. */
+  readonly longest: number;
+}
+
+/** Throws an OperatorError `DRILL_RUNNING` (exit locked) while another drill holds it, `NO_LEASE`. */
+export async function takeLease(cluster: Cluster, request: LeaseRequest): Promise<AsyncDisposable> {
+  const created = await send(cluster, ["create", "-f", "-"], leaseOf(cluster, request));
+  if (created.exitCode !== 0) {
+    if (!created.stderr.includes("AlreadyExists")) throw notTaken(tailOf(created, 1));
+    // With the version that was seen: of two who find it stale, one gets it.
+    const resourceVersion = await staleVersion(cluster);
+    const lease = leaseOf(cluster, request, resourceVersion);
+    const replaced = await send(cluster, ["replace", "-f", "-"], lease);
+    if (replaced.exitCode !== 0) throw notTaken(tailOf(replaced, 1));
+  }
+  return { [Symbol.asyncDispose]: () => giveBack(cluster, request.holder) };
+}
+
+function leaseOf({ host }: Cluster, request: LeaseRequest, resourceVersion?: string): string {
+  const metadata = { name: NAME, namespace: NAMESPACE };
+  return JSON.stringify({
     apiVersion: "coordination.k8s.io/v1",
     kind: "Lease",
-    metadata: { name: NAME, namespace: NAMESPACE },
-    spec: { holderIdentity: holder, acquireTime: `${host.now().toISOString().slice(0, -1)}000Z` },
-  });
-  const create = () => run(["create", "-f", "-"], lease);
-  let result = await create();
-  if (result.exitCode !== 0 && result.stderr.includes("AlreadyExists")) {
-    await refuseFresh(cluster);
-    await run(["delete", "lease", NAME, `--namespace=${NAMESPACE}`, "--ignore-not-found"]);
-    result = await create();
-  }
-  if (result.exitCode !== 0) {
-    throw new OperatorError(
-      "precondition",
-      "NO_LEASE",
-      `the drill's Lease cannot be made (${tailOf(result, 1)})`,
-    );
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      // The cluster may be away after a failed drill; the Lease then becomes stale by itself.
-      await run(["delete", "lease", NAME, `--namespace=${NAMESPACE}`, "--ignore-not-found"]);
+    metadata: resourceVersion === undefined ? metadata : { ...metadata, resourceVersion },
+    spec: {
+      holderIdentity: request.holder,
+      leaseDurationSeconds: Math.ceil(request.longest / 1000),
+      acquireTime: `${host.now().toISOString().slice(0, -1)}000Z`, // microseconds
     },
+  });
+}
+
+function send({ host, server }: Cluster, args: readonly string[], input?: string) {
+  return host.run([server.k3s, "kubectl", ...args, `--kubeconfig=${server.kubeconfig}`], {
+    env: { K3S_DATA_DIR: server.dataDir },
+    timeout: 30_000,
+    signal: UNINTERRUPTED,
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+function notTaken(reason: string): OperatorError {
+  return new OperatorError(
+    "precondition",
+    "NO_LEASE",
+    `the drill's Lease cannot be made (${reason})`,
+    { hint: "nothing was killed" },
+  );
+}
+
+async function specNow({ host, server }: Cluster) {
+  const lease = await kubectlJson(host, server, ["get", "--raw", PATH], { timeout: 15_000 });
+  const spec = field(lease, "spec");
+  const version = field(field(lease, "metadata"), "resourceVersion");
+  return {
+    holder: String(field(spec, "holderIdentity")),
+    acquired: field(spec, "acquireTime"),
+    seconds: Number(field(spec, "leaseDurationSeconds") ?? 3600),
+    version: typeof version === "string" ? version : "",
   };
 }
 
-async function refuseFresh({ host, server }: Cluster): Promise<void> {
-  const args = ["get", "lease", NAME, `--namespace=${NAMESPACE}`, "--output=json"];
-  const spec = field(await kubectlJson(host, server, args, { timeout: 15_000 }), "spec");
-  const taken = field(spec, "acquireTime");
-  const age = typeof taken === "string" ? host.now().getTime() - new Date(taken).getTime() : STALE;
-  if (age >= STALE) return;
+/** The version of a Lease that is nobody's any more. */
+async function staleVersion(cluster: Cluster): Promise<string> {
+  const { holder, acquired, seconds, version } = await specNow(cluster);
+  const age =
+    typeof acquired === "string"
+      ? cluster.host.now().getTime() - new Date(acquired).getTime()
+      : Number.POSITIVE_INFINITY;
+  if (age >= seconds * 1000) return version;
   throw new OperatorError(
     "locked",
     "DRILL_RUNNING",
-    `another drill is running in this cluster (${String(field(spec, "holderIdentity"))})`,
+    `another drill is running in this cluster (${holder})`,
     {
       hint: `wait until it has ended; if it died: k3s kubectl -n ${NAMESPACE} delete lease ${NAME}`,
     },
   );
+}
+
+/** The cluster may be away after a failed drill; the Lease then becomes stale by itself. */
+async function giveBack(cluster: Cluster, holder: string): Promise<void> {
+  try {
+    if ((await specNow(cluster)).holder !== holder) return;
+    await send(cluster, [
+      "delete",
+      "lease",
+      NAME,
+      `--namespace=${NAMESPACE}`,
+      "--ignore-not-found",
+    ]);
+  } catch {
+    // As above.
+  }
 }

@@ -185,7 +185,8 @@ const kill = v.variant("method", [
   v.strictObject({
     method: v.literal("process"),
     pidFile: text,
-    signal: v.optional(v.picklist(["KILL", "TERM", "INT"]), "KILL"),
+    /** STOP freezes it until the drill ends. */
+    signal: v.optional(v.picklist(["KILL", "TERM", "INT", "STOP"]), "KILL"),
   }),
 ]);
 
@@ -207,7 +208,14 @@ const drill = v.strictObject({
       healthyReplicas: v.optional(whole),
       /** Local time of day. */
       window: v.optional(
-        v.pipe(v.string(), v.regex(/^\d\d:\d\d-\d\d:\d\d$/, 'must be "02:00-05:00"')),
+        v.pipe(
+          v.string(),
+          v.regex(
+            /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/,
+            'must be "02:00-05:00"',
+          ),
+          v.check((text) => text.slice(0, 5) !== text.slice(6), "begins when it ends"),
+        ),
       ),
     }),
     {},
@@ -259,6 +267,14 @@ export function parseDrill(
       return found ?? [];
     });
   const parsed = { ...result.output, steadyState: checks("steadyState"), after: checks("after") };
+  const { baseline, recovery, abort } = result.output;
+  if (abort.timeout <= baseline + recovery.window) {
+    problems.push({
+      path: "abort.timeout",
+      message:
+        "must be longer than baseline and recovery.window together, or nothing can ever pass",
+    });
+  }
   return problems.length > 0 ? { problems } : { drill: parsed };
 }
 

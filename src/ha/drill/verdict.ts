@@ -14,6 +14,8 @@ export interface Evidence {
   readonly writesRead: boolean;
   /** Undefined: not asked for. */
   readonly primaryChanged: boolean | undefined;
+  /** What was killed, where it was seen to live on; undefined when it was gone, or nobody could tell. */
+  readonly stillThere: string | undefined;
   /** Failed checks afterwards, as sentences. */
   readonly afterFailures: readonly string[];
 }
@@ -43,6 +45,9 @@ export function reasonsAgainst(evidence: Evidence): string[] {
     );
   } else if (lost > evidence.maxLostAcked) {
     reasons.push(`${lost} of ${figures.acknowledged} acknowledged writes are lost`);
+  }
+  if (evidence.stillThere !== undefined) {
+    reasons.push(`${evidence.stillThere} lived on after the kill, so nothing was proven`);
   }
   if (evidence.primaryChanged === false) {
     reasons.push("the primary is the same as before, so nothing was proven");

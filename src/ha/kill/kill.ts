@@ -1,10 +1,10 @@
 /** The act of a drill: what is ended, and how it is put back when it does not come back by itself. */
 import { OperatorError } from "../../errors.ts";
 import { tailOf } from "../../sys/exec.ts";
-import { readTextIfPresent } from "../../sys/files.ts";
 import { UNINTERRUPTED } from "../../sys/host.ts";
-import { processWith, signalProcess } from "../../sys/processes.ts";
+import { podsOf } from "../cluster.ts";
 import { nodeOf, podOf } from "../resolve/target.ts";
+import { processVictim } from "./process.ts";
 import type { Host } from "../../sys/host.ts";
 import type { Cluster, Pod } from "../cluster.ts";
 import type { KillSpec } from "../drill/schema.ts";
@@ -17,6 +17,8 @@ export interface Victim {
   readonly labels: Readonly<Record<string, string>>;
   /** Throws an OperatorError `KILL_FAILED`. */
   kill(): Promise<void>;
+  /** Whether it is gone, or began anew; absent where nobody can tell. What throws counts as no. */
+  gone?(): Promise<boolean>;
   /** Puts back what does not come back by itself; safe to call when nothing was killed. */
   putBack(): Promise<void>;
 }
@@ -27,8 +29,6 @@ export interface KillInput {
   readonly namespace: string | undefined;
   readonly primary: Primary;
 }
-
-const SIGNALS = { KILL: "SIGKILL", TERM: "SIGTERM", INT: "SIGINT" } as const;
 
 const nothing = (): Promise<void> => Promise.resolve();
 
@@ -45,7 +45,7 @@ export async function victimOf(spec: KillSpec, input: KillInput): Promise<Victim
     case "server-off":
       return serviceVictim(spec, input);
     case "process":
-      return processVictim(spec, input);
+      return processVictim(spec, input.primary);
   }
 }
 
@@ -73,7 +73,15 @@ async function kubectl(cluster: Cluster, args: readonly string[], timeout: numbe
 }
 
 function failed(reason: string): OperatorError {
-  return new OperatorError("precondition", "KILL_FAILED", `it could not be killed (${reason})`);
+  return new OperatorError("drillFailed", "KILL_FAILED", `it could not be killed (${reason})`);
+}
+
+function notBack(reason: string): OperatorError {
+  return new OperatorError(
+    "drillFailed",
+    "NOT_PUT_BACK",
+    `it could not be started again (${reason})`,
+  );
 }
 
 async function podVictim(
@@ -103,7 +111,16 @@ async function podVictim(
       60_000,
     );
   };
-  return { text: `pod ${namespace}/${pod.name}`, labels: pod.labels, kill, putBack: nothing };
+  const victim = {
+    text: `pod ${namespace}/${pod.name}`,
+    labels: pod.labels,
+    kill,
+    putBack: nothing,
+  };
+  if (spec.method !== "pod-delete") return victim;
+  const gone = async (): Promise<boolean> =>
+    (await podsOf(cluster, { namespace })).every(({ uid }) => uid !== pod.uid);
+  return { ...victim, gone };
 }
 
 async function nodeVictim(
@@ -144,7 +161,9 @@ async function nodeVictim(
         ],
         300_000,
       ),
-    putBack: () => kubectl(cluster, ["uncordon", found.name], 60_000),
+    // A node that was cordoned before stays so: somebody had a reason.
+    putBack: () =>
+      found.schedulable ? kubectl(cluster, ["uncordon", found.name], 60_000) : nothing(),
   };
 }
 
@@ -156,12 +175,13 @@ function serviceVictim(
   const prefix = (spec.through ?? []).map((word) =>
     word.replaceAll("{name}", primary.name).replaceAll("{host}", primary.host),
   );
-  const run = async (command: readonly string[]): Promise<void> => {
+  const run = async (command: readonly string[], fail = failed): Promise<string> => {
     const result = await host.run([...prefix, ...command], {
       timeout: 120_000,
       signal: UNINTERRUPTED,
     });
-    if (result.exitCode !== 0) throw failed(`${command.join(" ")}: ${tailOf(result)}`);
+    if (result.exitCode !== 0) throw fail(`${command.join(" ")}: ${tailOf(result)}`);
+    return result.stdout;
   };
   const on = prefix.length === 0 ? "" : ` on ${primary.name}`;
   if (spec.method === "server-off") {
@@ -194,36 +214,26 @@ function serviceVictim(
           ["systemctl", "start", "--no-block", unit],
         ]
       : [["systemctl", "start", "--no-block", unit]];
+  // systemd gives each start of a unit an id of its own.
+  const startOf = async (): Promise<string | undefined> => {
+    const shown = await run(["systemctl", "show", "--property=ActiveState,InvocationID", unit]);
+    const running = /^ActiveState=(active|activating|reloading|deactivating)$/m.test(shown);
+    return running ? /^InvocationID=(.*)$/m.exec(shown)?.[1] : undefined;
+  };
+  let before: string | undefined;
   return {
     text: `${unit}${on}`,
     labels: {},
     kill: async () => {
+      before = await startOf();
+      if (before === undefined) throw failed(`${unit} does not run${on}`);
       for (const command of kills) await run(command);
     },
+    gone: async () => (await startOf()) !== before,
     putBack: async () => {
-      for (const command of backs) await run(command);
+      // It did not run, so it was not the drill that took it down.
+      if (before === undefined) return;
+      for (const command of backs) await run(command, notBack);
     },
-  };
-}
-
-function processVictim(
-  spec: Extract<KillSpec, { method: "process" }>,
-  { primary }: KillInput,
-): Victim {
-  const file = spec.pidFile
-    .replaceAll("{name}", primary.name)
-    .replaceAll("{host}", primary.host)
-    .replaceAll("{port}", String(primary.port ?? ""));
-  return {
-    text: `the process of ${file}`,
-    labels: {},
-    async kill() {
-      const pid = Number((await readTextIfPresent(file))?.split("\n")[0]?.trim());
-      if (!Number.isInteger(pid) || pid < 2 || (await processWith(pid)) === undefined) {
-        throw failed(`${file} names no running process`);
-      }
-      signalProcess(pid, SIGNALS[spec.signal]);
-    },
-    putBack: nothing,
   };
 }

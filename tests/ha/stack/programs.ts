@@ -1,7 +1,15 @@
 /** Debian's databases and proxies as processes of a test: each in a folder of its own, on loopback, gone with the test. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chownSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  chownSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,11 +36,19 @@ export function workplace(owner = "postgres"): Workplace {
   const folder = mkdtempSync(join(tmpdir(), "railiance-ha-"));
   const [uid = 0, gid = 0] = idsOf(owner);
   chownSync(folder, uid, gid);
+  const guard = startGuard(folder);
   const children: ChildProcess[] = [];
-  const words = (argv: readonly string[], user: string | undefined): string[] =>
-    user === undefined
-      ? [...argv]
-      : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--", ...argv];
+  const words = (
+    argv: readonly string[],
+    user: string | undefined,
+    own: readonly string[] = [],
+  ) => [
+    "setpriv",
+    ...own,
+    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--init-groups"]),
+    "--",
+    ...argv,
+  ];
   const environment = (options: StartOptions) => ({
     PATH,
     HOME: folder,
@@ -43,9 +59,11 @@ export function workplace(owner = "postgres"): Workplace {
     folder,
     start(name, argv, options = {}) {
       const log = openSync(join(folder, `${name}.log`), "a");
-      const args = ["--pdeathsig", "KILL", "--", ...words(argv, options.user)];
-      const child = spawn("setpriv", args, {
+      // In one setpriv: a change of user takes the signal at the parent's death away again (prctl(2)).
+      const [program = "", ...args] = words(argv, options.user, ["--pdeathsig", "KILL"]);
+      const child = spawn(program, args, {
         cwd: folder,
+
         env: environment(options),
         stdio: ["ignore", log, log],
       });
@@ -67,11 +85,61 @@ export function workplace(owner = "postgres"): Workplace {
     },
     log: (name) => readFileSync(join(folder, `${name}.log`), "utf8"),
     async [Symbol.asyncDispose]() {
-      for (const child of children.toReversed()) child.kill("SIGKILL");
+      endAll(folder);
       await Promise.all(children.map((child) => ended(child)));
+      // Again and again: one that was just starting another may have been missed.
+      await until("the end of all that was started", () => endAll(folder) === 0);
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+      guard.stdin?.end();
+      await ended(guard);
     },
   };
+}
+
+/**
+ * Processes whose folder is a workplace or below it: what was started there, and what that started. By
+ * folder, because pgpool's children outlive it, change their group's leader and write over their environment.
+ */
+export function processesOf(folder: string): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const here = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
+        return here === folder || here.startsWith(`${folder}/`);
+      } catch {
+        return false; // no number, or ended meanwhile
+      }
+    });
+}
+
+/** Ends them; gives how many there were. */
+function endAll(folder: string): number {
+  const left = processesOf(folder);
+  for (const pid of left) killQuietly(pid);
+  return left.length;
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Ended meanwhile.
+  }
+}
+
+/** Does the same when the test itself dies: the pipe to it closes then, however it ends. */
+function startGuard(folder: string): ChildProcess {
+  const script = `cat >/dev/null
+for process in /proc/[0-9]*; do
+  case "$(readlink "$process/cwd")/" in "$1/"*) kill -9 "\${process#/proc/}" ;; esac
+done
+rm -rf "$1"`;
+  return spawn("/bin/sh", ["-c", script, "sh", folder], {
+    cwd: "/",
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
 }
 
 function idsOf(user: string): number[] {
