@@ -13,6 +13,9 @@ import { readInput } from "./ha-values.ts";
 import { STATE_FOLDER } from "./places.ts";
 import type { DrillReport } from "../ha/drill/report.ts";
 
+export { drillTimeline } from "../ha/report/timeline.ts";
+export { millisecondsText } from "../ha/report/words.ts";
+
 /** Where reports go unless another folder is named. */
 export const REPORTS_FOLDER = join(STATE_FOLDER, "drills");
 

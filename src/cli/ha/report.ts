@@ -1,7 +1,6 @@
 /** `railiance-cluster ha report` */
 import { resolve } from "node:path";
-import { renderReport } from "../../app/ha-reports.ts";
-import { drillTimeline } from "../../ha/report/timeline.ts";
+import { drillTimeline, renderReport } from "../../app/ha-reports.ts";
 import { COMMON_FLAGS, pathOf } from "../args.ts";
 import { HA } from "./group.ts";
 import type { Command } from "../command.ts";

@@ -49,7 +49,7 @@ export function availabilityChart(report: DrillReport, options: ChartOptions): M
   const x = (at: number): number => round(MARGIN + (at - span.from) * scale);
   const labels = placeLabels(momentsOf(report, span), { x, width });
   const top = labels.rows * LABEL_ROW + 6;
-  const streams = [...new Set(report.attempts.map(([stream]) => stream))].sort();
+  const streams = [0, 1].filter((stream) => report.attempts.some(([of]) => of === stream));
   const step = LANE_NAME + LANE + LANE_SPACE;
   const lanes = streams.map((stream, index) => ({
     stream,
@@ -159,7 +159,7 @@ function momentLabel({ x, row, anchor, text, kind }: PlacedLabel): Markup {
 
 function axis({ span, x, width, bottom, top, report }: Drawing): Markup {
   const origin = report.killedAt ?? span.from;
-  const most = Math.max(3, Math.floor(width / 64));
+  const most = Math.max(3, Math.floor(width / 60));
   return html`<g class="axis"
     ><line x1="${MARGIN}" y1="${bottom}" x2="${width - MARGIN}" y2="${bottom}" />${ticksOf(span, {
       origin,

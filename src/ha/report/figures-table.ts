@@ -58,6 +58,7 @@ export function figureRows(report: DrillReport): readonly FigureRow[] {
 /** The longest gap as a tile shows it. */
 export function gapText(report: DrillReport): string {
   if (report.killedAt === null) return UNKNOWN;
+  if (report.unavailable === 0) return "none seen";
   return report.unavailable === null ? "not back" : millisecondsText(report.unavailable);
 }
 

@@ -20,7 +20,8 @@ export function spanOf(report: DrillReport): Span | undefined {
     from = Math.min(from, report.killedAt);
     until = Math.max(until, report.killedAt);
   }
-  return { from, until: Math.max(until, from + 1) };
+  // Less than a second would draw one attempt as wide as the page.
+  return { from, until: Math.max(until, from + 1000) };
 }
 
 /**
