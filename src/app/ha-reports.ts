@@ -1,5 +1,5 @@
 /** Where reports of drills are kept, and reading them again. */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import * as v from "valibot";
 import { OperatorError, systemCode } from "../errors.ts";
 import { REPORT_FORMAT } from "../ha/drill/report.ts";
@@ -10,14 +10,11 @@ import { namesIn, readTextIfPresent } from "../sys/files.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { ensureFolder } from "../sys/remove.ts";
 import { readInput } from "./ha-values.ts";
-import { STATE_FOLDER } from "./places.ts";
+import { DRILL_REPORTS } from "./places.ts";
 import type { DrillReport } from "../ha/drill/report.ts";
 
 export { drillTimeline } from "../ha/report/timeline.ts";
 export { millisecondsText } from "../ha/report/words.ts";
-
-/** Where reports go unless another folder is named. */
-export const REPORTS_FOLDER = join(STATE_FOLDER, "drills");
 
 /** Writes `<drill>_<started>.json` and the page beside it; gives the paths of both. */
 export async function keepReport(report: DrillReport, folder: string): Promise<readonly string[]> {
@@ -40,7 +37,7 @@ export async function renderReport(options: {
   const { path, output } = options;
   const bytes = await readInput(path, {
     shown: path,
-    hint: `a drill leaves its report in the folder given by --reports, else in ${REPORTS_FOLDER}`,
+    hint: `a drill leaves its report in the folder given by --reports, else in ${DRILL_REPORTS}`,
   });
   const parsed = parseReport(parseJson(new TextDecoder().decode(bytes)));
   if ("problem" in parsed) {

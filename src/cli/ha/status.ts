@@ -1,7 +1,8 @@
 /** `railiance-cluster ha status` */
 import { resolve } from "node:path";
-import { REPORTS_FOLDER, millisecondsText } from "../../app/ha-reports.ts";
+import { millisecondsText } from "../../app/ha-reports.ts";
 import { COMPONENTS_FILE, haStatus } from "../../app/ha-status.ts";
+import { DRILL_REPORTS } from "../../app/places.ts";
 import { count } from "../../words.ts";
 import { COMMON_FLAGS, pathOf } from "../args.ts";
 import { formatTime, table, wrap } from "../format.ts";
@@ -37,7 +38,7 @@ export const haStatusCommand: Command = {
       name: "reports",
       kind: "text",
       value: "FOLDER",
-      help: `folder with the reports of drills (default ${REPORTS_FOLDER})`,
+      help: `folder with the reports of drills (default ${DRILL_REPORTS})`,
     },
     ...COMMON_FLAGS,
   ],
@@ -53,7 +54,7 @@ export const haStatusCommand: Command = {
     const { workingDirectory } = context;
     const result = await haStatus(context, {
       componentsFile: pathOf(input, "file", context) ?? resolve(workingDirectory, COMPONENTS_FILE),
-      reports: pathOf(input, "reports", context) ?? REPORTS_FOLDER,
+      reports: pathOf(input, "reports", context) ?? DRILL_REPORTS,
       record: input.has("record"),
       workingDirectory,
     });

@@ -71,7 +71,7 @@ function stretches({ attempts }: DrillReport): readonly (readonly [from: number,
     .slice(1)
     .map(([began], index) => began - (times[index]?.[1] ?? began))
     .sort((left, right) => left - right);
-  const usual = 3 * Math.max(1, pauses[Math.floor(pauses.length * 0.9)] ?? 1);
+  const usual = 3 * Math.max(1, pauses[Math.floor((pauses.length - 1) * 0.9)] ?? 1);
   const joined: [number, number][] = [];
   for (const [began, ended] of times) {
     const last = joined.at(-1);
