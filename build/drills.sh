@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs drills one after the other: the files given, else all of ha/drills. Stops
 # at the first that does not pass, for nothing more may be killed then. TERM, INT
-# and HUP go to the running drill, which puts back what it took down; this waits
+# and HUP stop the running drill, which puts back what it took down; this waits
 # for it, however long that takes (timeout's --kill-after is the last resort).
 set -uo pipefail
 
@@ -21,8 +21,9 @@ child=""
 stop=""
 forward() {
   stop=$1
-  # It may have ended in this very moment.
-  if [ -n "$child" ]; then kill -s "$1" "$child" 2>/dev/null || true; fi
+  # Always as TERM: a second INT (a terminal sends its own to all) would end the
+  # drill at once, with nothing put back. It may have ended in this very moment.
+  if [ -n "$child" ]; then kill -s TERM "$child" 2>/dev/null || true; fi
 }
 trap 'forward TERM' TERM
 trap 'forward INT' INT

@@ -13,7 +13,7 @@ const PROGRAM = `#!/usr/bin/env bash
 echo "$*" >> ran
 put_back() { sleep 0.4; echo "put back" >> ran; exit 143; }
 case $3 in
-  *long*) trap put_back TERM; touch began; while :; do sleep 0.05; done ;;
+  *long*) trap put_back TERM INT HUP; touch began; while :; do sleep 0.05; done ;;
   *failing*) exit 12 ;;
 esac
 `;
@@ -27,7 +27,7 @@ interface Ended {
 /** Runs the script under `timeout`, as the workflow does, in a folder with these drills. */
 function runDrills(
   drills: readonly string[],
-  options: { readonly args?: readonly string[]; readonly stop?: boolean } = {},
+  options: { readonly args?: readonly string[]; readonly stop?: NodeJS.Signals } = {},
 ): Promise<Ended> {
   return withFolder(async (folder) => {
     writeFileSync(join(folder, "program"), PROGRAM, { mode: 0o755 });
@@ -40,14 +40,17 @@ function runDrills(
     });
     let stderr = "";
     child.stderr.on("data", (chunk: Uint8Array) => (stderr += new TextDecoder().decode(chunk)));
-    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-    if (options.stop === true) {
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    if (options.stop !== undefined) {
       while (!existsSync(join(folder, "began"))) await Bun.sleep(10);
-      child.kill("SIGTERM");
+      child.kill(options.stop);
     }
     const code = await ended;
+    // Now, before anything that it left running could write more.
     const log = join(folder, "ran");
     const ran = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    await closed;
     return { code, ran, stderr };
   });
 }
@@ -73,11 +76,17 @@ describe("drills in CI", () => {
     expect(stderr).toContain("the drills after it were not run");
   });
 
-  test("hand TERM to the running drill, wait until it has put back, and start no other", async () => {
-    const { code, ran } = await runDrills(["1-long.yaml", "2.yaml"], { stop: true });
-    expect(ran).toEqual(["ha drill ha/drills/1-long.yaml --yes", "put back"]);
-    expect(code).toBe(143);
-  });
+  for (const [stop, exit] of [
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+    ["SIGHUP", 143],
+  ] as const) {
+    test(`told to stop by ${stop}, end the running drill, wait until it has put back, and start no other`, async () => {
+      const { code, ran } = await runDrills(["1-long.yaml", "2.yaml"], { stop });
+      expect(ran).toEqual(["ha drill ha/drills/1-long.yaml --yes", "put back"]);
+      expect(code).toBe(exit);
+    });
+  }
 
   test("that are not there are no success", async () => {
     const { code, stderr } = await runDrills([]);
