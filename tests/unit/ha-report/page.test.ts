@@ -127,6 +127,7 @@ describe("the page of a drill", () => {
     const page = reportPage(fixture("aborted", { attempts: [[0, 258, 258, "refused"]] }));
     expect(elementsOf(page).some(({ name }) => name === "svg")).toBe(true);
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
+    expect(shownText(page)).toContain("Time since the first attempt.");
   });
 });
 

@@ -91,6 +91,8 @@ describe("a component", () => {
       made.ran({ verdict: "failed", started: "2026-11-25T02:00:00Z", reasons: ["no recovery"] });
       const [one] = (await made.status()).components;
       expect([one?.state, one?.why]).toEqual(["failed", ["its last drill failed: no recovery"]]);
+      made.ran({ verdict: "aborted", started: "2026-11-25T03:00:00Z" });
+      expect(await made.state()).toBe("failed");
     }));
 
   test("is not proven by a pass that is older than the list allows", () =>
