@@ -240,7 +240,10 @@ function footer(report: DrillReport, json: string | undefined): Markup {
     ${
       json === undefined
         ? undefined
-        : html`<p>All figures and attempts: <a href="./${encodeURIComponent(json.toWellFormed())}">${json}</a></p>`
+        : html`<p>
+            All figures and attempts:
+            <a href="./${encodeURIComponent(json.toWellFormed())}">${json}</a>
+          </p>`
     }
   </footer>`;
 }
