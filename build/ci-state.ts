@@ -60,7 +60,7 @@ function runNumber({ target_url: url }: Status): number {
 }
 
 function stateOf({ status, state, description }: Status): RunState {
-  switch (status ?? state) {
+  switch (status ?? state ?? "") {
     case "success":
       return "passed";
     case "pending":

@@ -12,7 +12,7 @@ describe("the line of a drill", () => {
     );
     const bar = line.split(" ")[0] ?? "";
     // The gap is 6.5 of 9.4 s.
-    expect([...bar].filter((sign) => sign === "×").length / bar.length).toBeGreaterThan(0.5);
+    expect(Array.from(bar).filter((sign) => sign === "×").length / bar.length).toBeGreaterThan(0.5);
   });
 
   test("shows no recovery where there was none, and no failure where nobody noticed", () => {
@@ -29,7 +29,7 @@ describe("the line of a drill", () => {
     for (const name of FIXTURES) {
       for (let width = 0; width <= 200; width += 1) {
         const line = drillTimeline(fixture(name), width);
-        expect([...line].length).toBeLessThanOrEqual(width);
+        expect(Array.from(line).length).toBeLessThanOrEqual(width);
         if (width >= 40) expect(line).toContain(fixture(name).verdict);
       }
     }
