@@ -156,11 +156,14 @@ describe("recording", () => {
       made.ran({ started: "2026-11-20T00:00:00Z" });
       expect((await made.status({ record: true })).recorded).toEqual([]);
       expect(text()).toBe(before);
+      made.ran({ verdict: "failed", started: "2026-11-25T00:00:00Z" });
+      expect((await made.status({ record: true })).recorded).toEqual([]);
+      expect(text()).toBe(before);
       made.ran({ started: "2026-11-26T00:00:00Z", unavailable: 0 });
       expect((await made.status({ record: true })).recorded).toEqual(["postgres"]);
       expect(text()).toContain("date: 2026-11-26T00:00:00Z");
       made.write("ha/components.yaml", COMPONENTS.replace("postgres\n", "other\n"));
-      made.write("reports/run-3.json", "");
+      made.write("reports/run-4.json", "");
       await made.status({ record: true });
       expect(text()).not.toContain("component: postgres");
     }));
