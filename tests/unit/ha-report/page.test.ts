@@ -1,6 +1,7 @@
 /** The page of a drill: says what happened, is one file, and lets nothing of a report become markup. */
 import { describe, expect, test } from "bun:test";
 import { reportPage } from "../../../src/ha/report/page.ts";
+import { parseReport } from "../../../src/ha/report/read-report.ts";
 import { elementsOf } from "../../helpers/html.ts";
 import { FIXTURES, fixture, shownText } from "./support.ts";
 import type { DrillReport } from "../../../src/ha/drill/report.ts";
@@ -128,6 +129,23 @@ describe("the page of a drill", () => {
     expect(elementsOf(page).some(({ name }) => name === "svg")).toBe(true);
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
     expect(shownText(page)).toContain("Time since the first attempt.");
+  });
+});
+
+describe("a report out of JSON", () => {
+  test("is refused in another format, with a field missing or of another kind; fields of later versions do no harm", () => {
+    const whole = fixture("passed");
+    const { window: _window, ...without } = whole;
+    expect(parseReport({ ...whole, later: 1 })).toEqual({ report: whole });
+    const bad: readonly unknown[] = [
+      { ...whole, format: "railiance.drill-report/2" },
+      without,
+      { ...whole, attempts: [[2, 0, 1, null]] },
+      { ...whole, attempts: [[0, Number.NaN, 1, null]] },
+      { ...whole, started: "yesterday" },
+      undefined,
+    ];
+    for (const value of bad) expect("problem" in parseReport(value)).toBe(true);
   });
 });
 
