@@ -6,6 +6,8 @@ import { extractCommand } from "./extract.ts";
 import { haDriftCommand } from "./ha/drift.ts";
 import { haDrillCommand } from "./ha/drill.ts";
 import { haLintCommand } from "./ha/lint.ts";
+import { haReportCommand } from "./ha/report.ts";
+import { haStatusCommand } from "./ha/status.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
 import { showCommand } from "./show.ts";
@@ -23,5 +25,7 @@ export const COMMANDS: readonly Command[] = [
   haLintCommand,
   haDriftCommand,
   haDrillCommand,
+  haReportCommand,
+  haStatusCommand,
   doctorCommand,
 ];

@@ -1,0 +1,45 @@
+/** `railiance-cluster ha report` */
+import { resolve } from "node:path";
+import { drillTimeline, renderReport } from "../../app/ha-reports.ts";
+import { COMMON_FLAGS, pathOf } from "../args.ts";
+import { HA } from "./group.ts";
+import type { Command } from "../command.ts";
+
+/** A line of a terminal that nobody made wider. */
+const COLUMNS = 100;
+
+export const haReportCommand: Command = {
+  name: "ha report",
+  group: HA,
+  summary: "make the page of a drill again from its report",
+  about:
+    "Writes the page of a drill from the JSON report that the drill left: availability over time, the kill, the gap, lost writes, every check. The page is one file without script and without anything from elsewhere; it opens in any browser, also years later and without a network. A drill writes its page by itself; this is for reports that were carried elsewhere, and for pages as a newer version draws them. Nothing is run and no cluster is asked.",
+  flags: [
+    {
+      name: "output",
+      short: "o",
+      kind: "text",
+      value: "FILE",
+      help: "where to write the page (default: beside the report, ending in .html)",
+    },
+    ...COMMON_FLAGS,
+  ],
+  positionals: [{ name: "REPORT", help: "the .json file that a drill wrote", count: "required" }],
+  examples: [
+    { does: "beside the report", run: "ha report drills/pg_20261123T192753Z.json" },
+    { does: "elsewhere", run: "ha report pg.json -o /srv/www/drill.html" },
+  ],
+  exits: ["precondition", "notFound"],
+  keepsResult: false,
+  async run(input, context) {
+    const [given = ""] = input.positionals;
+    const path = resolve(context.workingDirectory, given);
+    const { report, page } = await renderReport({ path, output: pathOf(input, "output", context) });
+    context.talk({ type: "note", text: `${report.drill}: ${drillTimeline(report, COLUMNS)}` });
+    return {
+      exit: "ok",
+      lines: [page],
+      fields: { report: path, page, drill: report.drill, verdict: report.verdict },
+    };
+  },
+};

@@ -1,0 +1,257 @@
+/** The page of a drill: one file that opens anywhere, years later, without a network. */
+import { count } from "../../words.ts";
+import { availabilityChart } from "./chart.ts";
+import { figureRows, gapText } from "./figures-table.ts";
+import { html } from "./html.ts";
+import { closeUp, spanOf } from "./scale.ts";
+import { STYLE } from "./style.ts";
+import { millisecondsText, outcomeText, writesText } from "./words.ts";
+import type { CheckResult, DrillReport } from "../drill/report.ts";
+import type { Markup } from "./html.ts";
+import type { Span } from "./scale.ts";
+
+/** Should anything ever slip through: nothing on the page may run or be fetched. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+const SIGNS = { passed: "✔", failed: "✘", aborted: "!", interrupted: "!" } as const;
+
+/** The whole page as HTML text. `json`: the name of the report's file beside it. */
+export function reportPage(report: DrillReport, options: { readonly json?: string } = {}): string {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${report.drill}: ${report.verdict}, ${day(report.started)}</title>
+        <style>
+          ${{ markup: STYLE }}
+        </style>
+      </head>
+      <body>
+        <main>
+          ${heading(report)} ${verdict(report)} ${tiles(report)} ${charts(report)}
+          ${figures(report)} ${troubles(report)} ${checks(report, "before")}
+          ${checks(report, "after")} ${footer(report, options.json)}
+        </main>
+      </body>
+    </html> `.markup;
+}
+
+function heading(report: DrillReport): Markup {
+  const { component } = report;
+  const where = component === null ? "" : ` of ${component.namespace}/${component.release}`;
+  return html`<header>
+    <p class="soft">Failover drill${where}, ${moment(report.started)}</p>
+    <h1>${report.drill}</h1>
+    ${report.about === null ? undefined : html`<p>${report.about}</p>`}
+  </header>`;
+}
+
+function verdict(report: DrillReport): Markup {
+  const facts = [outcomeText(report), writesText(report)].filter((one) => one !== undefined);
+  const reasons = report.reasons.map((reason) => html`<li>${reason}</li>`);
+  return html`<div class="verdict ${report.verdict}">
+    <strong>${SIGNS[report.verdict]} ${report.verdict}</strong> ${facts.join("; ")}.${
+      reasons.length === 0
+        ? undefined
+        : html`<ul>
+            ${reasons}
+          </ul>`
+    }${rests(report)}
+  </div>`;
+}
+
+/** What stands behind a result belongs beside it, not in a footnote. */
+function rests({ restsOn }: DrillReport): Markup | undefined {
+  if (restsOn === null) return undefined;
+  return html`<p class="soft">Rests on a stand-in (${restsOn}), not on a live cluster.</p>`;
+}
+
+function tiles(report: DrillReport): Markup {
+  const late = report.killedAt !== null && (report.unavailable ?? Infinity) > report.window;
+  const lost = report.lostAcknowledged;
+  const tile = (name: string, value: string, bad = false): Markup =>
+    html`<div><dt>${name}</dt><dd${bad ? html` class="bad-text"` : undefined}>${value}</dd></div>`;
+  return html`<dl class="tiles">
+    ${tile("without service", gapText(report), late)}${tile("allowed", millisecondsText(report.window))}${tile("acknowledged", String(report.acknowledged))}${tile("of these lost", lost === null ? "–" : String(lost), (lost ?? 0) > 0)}
+  </dl>`;
+}
+
+function charts(report: DrillReport): Markup {
+  const span = spanOf(report);
+  if (span === undefined) {
+    return html`<section>
+      <h2>Availability</h2>
+      <p class="soft">No attempt was recorded.</p>
+    </section>`;
+  }
+  const near = closeUp(report, span);
+  const zero =
+    report.killedAt === null ? "Time since the first attempt." : "Time before and after the kill.";
+  const marks = html`<span class="key key-good"></span>answered<span class="key key-bad"></span
+    >failed, as wide as it took.`;
+  return html`<section>
+    <h2>Availability</h2>
+    ${near === undefined ? undefined : chartPair(report, { span: near, id: "near", caption: html`Around the kill.` })}
+    ${chartPair(report, { span, id: "all", caption: html`${marks} ${zero}` })}
+  </section>`;
+}
+
+/** Drawn for both widths: letters of a drawing shrunk to a phone cannot be read. */
+function chartPair(
+  report: DrillReport,
+  { span, id, caption }: { readonly span: Span; readonly id: string; readonly caption: Markup },
+): Markup {
+  const label = `${report.drill}: ${outcomeText(report)}`;
+  const draw = (name: string, width: number): Markup =>
+    html`<div class="${name}">
+      ${availabilityChart(report, { span, width, id: `${id}-${name}`, label })}
+    </div>`;
+  return html`<figure>
+    ${draw("wide", 1000)}${draw("narrow", 362)}
+    <figcaption>${caption}</figcaption>
+  </figure> `;
+}
+
+function figures(report: DrillReport): Markup {
+  const who = [
+    { name: "killed", value: report.victim },
+    { name: "primary before", value: report.oldPrimary },
+    { name: "primary after", value: report.newPrimary },
+  ].flatMap(({ name, value }) => (value === null ? [] : { name, value }));
+  const rows = [...figureRows(report), ...who].map(
+    ({ name, value }) =>
+      html`<tr>
+        <th scope="row">${name}</th>
+        <td>${value}</td>
+      </tr> `,
+  );
+  return html`<section>
+    <h2>Figures</h2>
+    <table>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </section>`;
+}
+
+const GAPS_SHOWN = 12;
+
+/** Each time without service, and what clients were told. */
+function troubles(report: DrillReport): Markup {
+  const origin = report.killedAt ?? 0;
+  const gaps = report.gaps.slice(0, GAPS_SHOWN).map(
+    ({ from, until, failures }) =>
+      html`<tr>
+        <td class="number">${signed(from - origin)}</td>
+        <td class="number">${until === null ? "not back" : signed(until - origin)}</td>
+        <td class="number">${until === null ? "–" : millisecondsText(until - from)}</td>
+        <td class="number">${failures}</td>
+      </tr> `,
+  );
+  const more = report.gaps.length - gaps.length;
+  const errors = Object.entries(report.errors).map(
+    ([kind, times]) =>
+      html`<tr>
+        <th scope="row">${kind}</th>
+        <td class="number">${times}</td>
+      </tr> `,
+  );
+  return html`${
+    gaps.length === 0
+      ? undefined
+      : html`<section>
+          <h2>Times without service</h2>
+          <table>
+            <thead>
+              <tr>
+                <th class="number">from</th>
+                <th class="number">until</th>
+                <th class="number">length</th>
+                <th class="number">failed</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${gaps}
+            </tbody>
+          </table>
+          ${more > 0 ? html`<p class="soft">and ${count(more, "more")}</p>` : undefined}
+        </section>`
+  }${
+    errors.length === 0
+      ? undefined
+      : html`<section>
+          <h2>What failed attempts were told</h2>
+          <table>
+            <tbody>
+              ${errors}
+            </tbody>
+          </table>
+        </section>`
+  }`;
+}
+
+function signed(milliseconds: number): string {
+  return `${milliseconds < 0 ? "−" : "+"}${millisecondsText(Math.abs(milliseconds))}`;
+}
+
+function checks(report: DrillReport, when: CheckResult["when"]): Markup {
+  const rows = report.checks
+    .filter((one) => one.when === when)
+    .map(
+      ({ id, passed, detail, hint }) =>
+        html`<tr>
+          <td class="${passed ? "ok" : "no"}">${passed ? "✔ holds" : "✘ fails"}</td>
+          <td>${id}</td>
+          <td>
+            ${detail}${hint === undefined || passed ? undefined : html`<span class="hint">${hint}</span>`}
+          </td>
+        </tr> `,
+    );
+  const title = when === "before" ? "Checks before" : "Checks afterwards";
+  const body =
+    rows.length === 0
+      ? html`<p class="soft">None was run.</p>`
+      : html`<table>
+          <tbody>
+            ${rows}
+          </tbody>
+        </table>`;
+  return html`<section>
+    <h2>${title}</h2>
+    ${body}
+  </section>`;
+}
+
+function footer(report: DrillReport, json: string | undefined): Markup {
+  const base =
+    report.restsOn === null
+      ? "The report names no stand-in: this ran against what serves there."
+      : `Rests on a stand-in: ${report.restsOn}.`;
+  return html`<footer class="soft">
+    <p>
+      ${base} From ${report.host}, railiance-cluster ${report.toolVersion}, ended
+      ${moment(report.ended)}.
+    </p>
+    <p>Drill file SHA-256 <code>${report.fileSha256}</code></p>
+    ${
+      json === undefined
+        ? undefined
+        : html`<p>
+            All figures and attempts:
+            <a href="./${encodeURIComponent(json.toWellFormed())}">${json}</a>
+          </p>`
+    }
+  </footer>`;
+}
+
+function day(time: string): string {
+  return time.slice(0, 10);
+}
+
+function moment(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
+}
