@@ -5,6 +5,7 @@ import { doctorCommand } from "./doctor.ts";
 import { extractCommand } from "./extract.ts";
 import { haDriftCommand } from "./ha/drift.ts";
 import { haLintCommand } from "./ha/lint.ts";
+import { haSmokeCommand } from "./ha/smoke.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
 import { showCommand } from "./show.ts";
@@ -21,5 +22,6 @@ export const COMMANDS: readonly Command[] = [
   restoreCommand,
   haLintCommand,
   haDriftCommand,
+  haSmokeCommand,
   doctorCommand,
 ];
