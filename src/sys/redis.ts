@@ -18,8 +18,7 @@ export async function connectRedis(
 ): Promise<RedisConnection> {
   const { RedisClient } = await import("bun"); // so that the rest loads under Deno
   // The client greets with HELLO as it connects, and a server with a password closes on a greeting without one.
-  const login =
-    address.password === undefined ? "" : `:${encodeURIComponent(address.password)}@`;
+  const login = address.password === undefined ? "" : `:${encodeURIComponent(address.password)}@`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   const client = new RedisClient(`redis://${login}${host}:${address.port}`, {
     connectionTimeout: options.timeout,

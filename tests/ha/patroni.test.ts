@@ -25,9 +25,12 @@ describe("PostgreSQL under Patroni", () => {
 
   test("killing the leader: a standby takes over within the window, no acknowledged write is lost", async () => {
     const { folder } = stack.work;
-    const members = stack.members.map((one) => `"${one}"`).join(", ");
+    const members = stack.members.join('", "');
     const values = { members, port: stack.port, folder };
-    const report = await runDrill(drillFile("patroni-leader-kill.yaml", { folder, values }), folder);
+    const report = await runDrill(
+      drillFile("patroni-leader-kill.yaml", { folder, values }),
+      folder,
+    );
     expect(report.reasons).toEqual([]);
     expect(report.verdict).toBe("passed");
     expect(report.newPrimary).toMatch(/^pg[123]$/);

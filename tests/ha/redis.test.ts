@@ -12,8 +12,7 @@ describe("Redis under sentinels", () => {
   }, 120_000);
   afterAll(() => stack[Symbol.asyncDispose]());
 
-  const smoke = (replicas: number) =>
-    runSmokeOf([redisCheck(stack, replicas)], stack.work.folder);
+  const smoke = (replicas: number) => runSmokeOf([redisCheck(stack, replicas)], stack.work.folder);
 
   test("smoke passes, and says what it does not check here", async () => {
     const report = await smoke(2);
@@ -29,7 +28,7 @@ describe("Redis under sentinels", () => {
   });
 
   test("killing the master: a replica takes over within the window, no acknowledged write is lost", async () => {
-    const list = stack.sentinels.map((port) => `"127.0.0.1:${port}"`).join(", ");
+    const list = stack.sentinels.map((port) => `127.0.0.1:${port}`).join('", "');
     const { folder } = stack.work;
     const values = { sentinels: list, password: stack.passwordFile, folder };
     const report = await runDrill(drillFile("redis-master-kill.yaml", { folder, values }), folder);
@@ -53,7 +52,13 @@ describe("Redis under sentinels", () => {
     );
     const cli = (...args: readonly string[]): string =>
       stack.work.run(["redis-cli", ...args], { env: { REDISCLI_AUTH: PASSWORD } });
-    const [, port = ""] = cli("-p", String(third), "sentinel", "get-master-addr-by-name", MASTER).split("\n");
+    const [, port = ""] = cli(
+      "-p",
+      String(third),
+      "sentinel",
+      "get-master-addr-by-name",
+      MASTER,
+    ).split("\n");
     expect(cli("-p", port, "ping").trim()).toBe("PONG");
   }, 60_000);
 });

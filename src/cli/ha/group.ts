@@ -3,7 +3,7 @@ import type { CommandGroup } from "../command.ts";
 
 export const HA: CommandGroup = {
   name: "ha",
-  summary: "high availability, proven: lint and drift of helm values",
+  summary: "high availability, proven: lint and drift of helm values, smoke checks",
   about:
     "High availability is proven, not assumed: what a failover needs stands in versioned values files, and what runs is what they say. A password that only the cluster knows is gone at the next upgrade or restore, and nobody notices before the night on which it matters.",
 };

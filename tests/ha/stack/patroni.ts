@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startPod } from "./pod.ts";
 import { freePort, until, workplace } from "./programs.ts";
+import { leaderOf, patroniMembers } from "../../../src/ha/resolve/patroni.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface PatroniStack extends AsyncDisposable {
@@ -33,15 +34,17 @@ export async function startPatroni(): Promise<PatroniStack> {
     startStore(work, { store, peer });
     await until("etcd", async () => (await fetch(`http://127.0.0.1:${store}/health`)).ok);
     const members: Member[] = [];
-    for (const name of NAMES)
-      members.push({ name, api: await freePort(), port: await freePort() });
+    for (const name of NAMES) members.push({ name, api: await freePort(), port: await freePort() });
     for (const member of members) startMember(work, { member, store });
     startProxy(work, { members, port });
     const addresses = members.map(({ api }) => `127.0.0.1:${api}`);
     await until("a leader and two standbys", async () => {
-      const answer = await fetch(`http://${addresses[0]}/cluster`);
-      const text = await answer.text();
-      return text.includes('"leader"') && (text.match(/"streaming"/g) ?? []).length === 2;
+      const found = await patroniMembers(addresses, { timeout: 2_000 });
+      // Patroni calls a standby that streams "running" before 3.1, "streaming" since.
+      const standbys = found.filter(
+        ({ state, lag }) => /running|streaming/.test(state) && lag === 0,
+      );
+      return leaderOf(found) !== undefined && standbys.length === 2;
     });
     await until("a client through haproxy", () => {
       const where = ["-h", "127.0.0.1", "-p", String(port), "-U", "postgres"];

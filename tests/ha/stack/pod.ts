@@ -1,13 +1,12 @@
 /** A program with all it starts, as a pod is: killing its one process id ends every one of them. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { asUser } from "./programs.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface PodOptions {
   readonly user?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Process id that holds the network namespace it is to run in. */
-  readonly network?: number;
 }
 
 /**
@@ -21,17 +20,13 @@ export function startPod(
   name: string,
   options: PodOptions & { readonly argv: readonly string[] },
 ): void {
-  const { user, network } = options;
+  const { user } = options;
+  const apart = ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
+  // Changing the user undoes --kill-child.
+  const as = ["setpriv", "--pdeathsig", "KILL", ...asUser(user), "--"];
   const child = work.start(
     name,
-    [
-      ...(network === undefined ? [] : ["nsenter", `--target=${network}`, "--net", "--"]),
-      ...["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"],
-      ...(user === undefined
-        ? []
-        : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--"]),
-      ...options.argv,
-    ],
+    [...apart, ...as, ...options.argv],
     options.env === undefined ? {} : { env: options.env },
   );
   writeFileSync(join(work.folder, `${name}.pid`), `${child.pid}\n`);

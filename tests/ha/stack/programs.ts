@@ -30,9 +30,7 @@ export function workplace(owner = "postgres"): Workplace {
   chownSync(folder, uid, gid);
   const children: ChildProcess[] = [];
   const words = (argv: readonly string[], user: string | undefined): string[] =>
-    user === undefined
-      ? [...argv]
-      : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--", ...argv];
+    user === undefined ? [...argv] : ["setpriv", ...asUser(user), "--", ...argv];
   const environment = (options: StartOptions) => ({
     PATH,
     HOME: folder,
@@ -43,7 +41,8 @@ export function workplace(owner = "postgres"): Workplace {
     folder,
     start(name, argv, options = {}) {
       const log = openSync(join(folder, `${name}.log`), "a");
-      const args = ["--pdeathsig", "KILL", "--", ...words(argv, options.user)];
+      // The kernel forgets this signal when the user changes, so it is set in one step with it.
+      const args = ["--pdeathsig", "KILL", ...asUser(options.user), "--", ...argv];
       const child = spawn("setpriv", args, {
         cwd: folder,
         env: environment(options),
@@ -72,6 +71,11 @@ export function workplace(owner = "postgres"): Workplace {
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
+}
+
+/** Flags of setpriv that make it somebody else. */
+export function asUser(user: string | undefined): readonly string[] {
+  return user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--init-groups"];
 }
 
 function idsOf(user: string): number[] {

@@ -15,7 +15,10 @@ function context(): Context {
 /** A drill file of this folder with `${name}` filled in; gives the path of the finished one. */
 export function drillFile(
   name: string,
-  fill: { readonly folder: string; readonly values: Readonly<Record<string, string | number>> },
+  fill: {
+    readonly folder: string;
+    readonly values: Readonly<Record<string, string | number | undefined>>;
+  },
 ): string {
   const template = readFileSync(join(import.meta.dirname, "..", name), "utf8");
   const text = template.replaceAll(/\$\{(\w+)\}/g, (_, key: string) => {
