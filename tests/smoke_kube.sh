@@ -49,14 +49,19 @@ not_ok() {
 judge() {
   if [ -n "$2" ]; then not_ok "$1" "$2" "$4"; else ok "$1" "$3"; fi
 }
-# The answer of kubectl, or a line that says it failed, which no check takes for right.
+# The answer of kubectl, or one line that says it failed, which no check takes for right.
 ask() {
-  kubectl "$@" 2>&1 || echo "UNREADABLE: kubectl $1 $2 failed"
+  if answered=$(kubectl "$@" 2> /dev/null); then
+    echo "$answered"
+  else
+    echo "UNREADABLE: kubectl $1 $2 failed"
+  fi
 }
 
 readyz() {
-  answer=$(ask get --raw '/readyz?verbose')
-  wrong=$(echo "$answer" | grep -v -e '^\[+\]' -e '^readyz check passed' -e '^$')
+  # What failed is in kubectl's error text.
+  answer=$(kubectl get --raw '/readyz?verbose' 2>&1 || echo "kubectl failed")
+  wrong=$(echo "$answer" | grep -v -e '^\[+\]' -e '^readyz check passed' -e '^$' | tail -n 3)
   judge readyz "$wrong" "API server ready" "look at: journalctl -u k3s -n 50"
 }
 
@@ -85,13 +90,13 @@ etcd() {
 # rollout ID NAMESPACE/NAME HINT; like kubectl rollout status, but without waiting.
 rollout() {
   id=$1 namespace=${2%/*} name=${2#*/}
-  answer=$(kubectl get deployment "$name" -n "$namespace" --ignore-not-found --no-headers \
-    -o 'custom-columns=WANT:.spec.replicas,NEW:.status.updatedReplicas,UP:.status.availableReplicas,GEN:.metadata.generation,SEEN:.status.observedGeneration' 2>&1)
+  answer=$(ask get deployment "$name" -n "$namespace" --ignore-not-found --no-headers \
+    -o 'custom-columns=WANT:.spec.replicas,NEW:.status.updatedReplicas,UP:.status.availableReplicas,GEN:.metadata.generation,SEEN:.status.observedGeneration')
   if [ -z "$answer" ]; then
     skip "$id" "there is no Deployment $2"
     return
   fi
-  wrong=$(echo "$answer" | awk '$1 !~ /^[0-9]+$/ || $1 == 0 || $2 != $1 || $3 != $1 || $5 < $4 { print "rollout not complete: wanted, updated, available, generation, seen: " $0 }')
+  wrong=$(echo "$answer" | awk '/UNREADABLE/ { print; next } $1 !~ /^[0-9]+$/ || $1 == 0 || $2 != $1 || $3 != $1 || $5 < $4 { print "rollout not complete: wanted, updated, available, generation, seen: " $0 }')
   judge "$id" "$wrong" "$2 rolled out$4" "$3"
 }
 
@@ -103,8 +108,8 @@ balancers() {
   fi
   wrong=$(echo "$answer" | awk '/UNREADABLE/ { print; next } $3 == "LoadBalancer" && $4 == "<none>" && $5 == "<none>" { print $1 "/" $2 " has no address" }')
   sets=$(ask get daemonsets -A -l svccontroller.k3s.cattle.io/svcname --no-headers -o 'custom-columns=NAME:.metadata.name,WANT:.status.desiredNumberScheduled,READY:.status.numberReady')
-  slow=$(echo "$sets" | awk '/No resources found/ || NF == 0 { next } /UNREADABLE/ || $2 == 0 || $2 != $3 { print $1 " is ready on " $3 " of " $2 " nodes" }')
-  judge service-lb "$wrong$slow" "each has an address" "look at: k3s kubectl get services,daemonsets -A"
+  slow=$(echo "$sets" | awk 'NF == 0 { next } /UNREADABLE/ { print; next } $2 == 0 || $2 != $3 { print $1 " is ready on " $3 " of " $2 " nodes" }')
+  judge service-lb "$wrong${slow:+ $slow}" "each has an address" "look at: k3s kubectl get services,daemonsets -A"
 }
 
 workloads() {
@@ -112,7 +117,7 @@ workloads() {
   pods=$(ask get pods -A --no-headers -o 'custom-columns=NS:.metadata.namespace,NAME:.metadata.name,INIT:.status.initContainerStatuses[*].state.waiting.reason,WHY:.status.containerStatuses[*].state.waiting.reason')
   jobs=$(ask get jobs -A --no-headers -o 'custom-columns=NS:.metadata.namespace,NAME:.metadata.name,DONE:.status.succeeded')
   wrong=$(
-    echo "$claims" | awk '/No resources found/ || NF == 0 { next } /UNREADABLE/ { print; next } $3 != "Bound" { print "claim " $1 "/" $2 " is " $3 }'
+    echo "$claims" | awk 'NF == 0 { next } /UNREADABLE/ { print; next } $3 != "Bound" { print "claim " $1 "/" $2 " is " $3 }'
     echo "$pods" | awk '/UNREADABLE/ { print; next } /CrashLoopBackOff|ImagePull|ErrImage|InvalidImageName|CreateContainer.*Error|RunContainerError/ { print "pod " $1 "/" $2 " is stuck: " $3 " " $4 }'
     echo "$jobs" | awk '/UNREADABLE/ { print; next } $2 ~ /^helm-install-/ && $3 !~ /^[1-9]/ { print "job " $1 "/" $2 " has not succeeded" }'
   )
@@ -126,7 +131,7 @@ releases() {
       ask get "$kind" -A -l owner=helm --no-headers -L name,version,status
     done
   )
-  newest=$(echo "$answer" | awk '/UNREADABLE/ { print "UNREADABLE 0 unreadable"; next } NF >= 6 { key = $1 "/" $(NF-2); if ($(NF-1) + 0 > best[key] + 0) { best[key] = $(NF-1); status[key] = $NF } }
+  newest=$(echo "$answer" | awk '/UNREADABLE/ { print "helm_s_records 0 unreadable"; next } NF >= 6 { key = $1 "/" $(NF-2); if ($(NF-1) + 0 > best[key] + 0) { best[key] = $(NF-1); status[key] = $NF } }
     END { for (key in best) if (status[key] != "uninstalled") print key, best[key], status[key] }')
   if [ -z "$newest" ]; then
     skip helm "there is no helm release"

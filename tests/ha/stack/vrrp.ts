@@ -2,7 +2,7 @@
  * Two machines with Nginx and keepalived on a bridge, a floating address between
  * them, and a client: network namespaces of the test's own, gone with its processes.
  */
-import { writeFileSync } from "node:fs";
+import { readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { nginxConfig } from "./proxies.ts";
 import { until, workplace } from "./programs.ts";
@@ -32,30 +32,33 @@ export async function startVrrp(): Promise<VrrpStack> {
     const atClient: VrrpStack["atClient"] = (argv, options) =>
       work.run(["nsenter", `--target=${client}`, "--net", "--", ...argv], options);
     const ip = (words: string): string => atClient(["ip", ...words.split(" ")]);
-    // Until unshare has run, this process is still in the network of the test.
-    await until("the client's own network", () => !ip("-br link").includes("UP"));
+    await ownNetwork(client);
     ip("link add bridge0 type bridge");
     ip("addr add 10.98.0.1/24 dev bridge0");
     ip("link set bridge0 up");
     for (const machine of MACHINES) {
       const pid = startMachine(work, machine);
-      await until(
-        "its own network",
-        () =>
-          work.run(["nsenter", `--target=${pid}`, "--net", "ip", "-br", "link"]) !==
-          work.run(["ip", "-br", "link"]),
-      );
+      await ownNetwork(pid);
       ip(`link add ${machine.name} type veth peer name eth0 netns ${pid}`);
       ip(`link set ${machine.name} master bridge0 up`);
     }
-    await until("the floating address", () =>
-      atClient(["curl", "-s", "-m", "1", "-D-", `http://${FLOATING}/`]).includes("x-edge: edge-1"),
+    const ask = `const answer = await fetch("http://${FLOATING}/", { signal: AbortSignal.timeout(1000) });
+console.log(answer.headers.get("x-edge"))`;
+    await until(
+      "the floating address",
+      () => atClient([process.execPath, "-e", ask]).trim() === "edge-1",
     );
     return { work, atClient, [Symbol.asyncDispose]: () => work[Symbol.asyncDispose]() };
   } catch (error) {
     await work[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Until unshare has run, the process is still in the network of the test, which must not be touched. */
+async function ownNetwork(pid: number): Promise<void> {
+  const networkOf = (process: string): string => readlinkSync(`/proc/${process}/ns/net`);
+  await until("a network of its own", () => networkOf(String(pid)) !== networkOf("self"));
 }
 
 /** Killing its one process takes programs, network and address away at once, as a power cut does. */

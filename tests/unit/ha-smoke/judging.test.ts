@@ -10,6 +10,7 @@ import { judgeBalancers } from "../../../src/ha/smoke/service-lb.ts";
 import { judgeRouted, pingUrl, routedHost } from "../../../src/ha/smoke/traefik.ts";
 import { judgeWorkloads } from "../../../src/ha/smoke/workloads.ts";
 import { CLASSES, balancer, claim, daemonSet, deployment, job, pod } from "./objects.ts";
+import type { SentinelView } from "../../../src/ha/checks/redis.ts";
 import type { ClusterNode } from "../../../src/ha/cluster.ts";
 import type { Workloads } from "../../../src/ha/smoke/workloads.ts";
 
@@ -226,8 +227,7 @@ describe("sentinels", () => {
   });
   test("no quorum outweighs a silent one; disagreement and silence are named", () => {
     const silent = { sentinel: "z", master: undefined, quorum: false };
-    const said = (...views: readonly ReturnType<typeof view>[]) =>
-      problemOfViews(views, "store")?.detail;
+    const said = (...views: readonly SentinelView[]) => problemOfViews(views, "store")?.detail;
     expect(said(view("x", "a:1", false), silent)).toContain("x does not reach a quorum");
     expect(said(view("x"), view("y", "b:2"))).toContain("disagree on the master: a:1, b:2");
     expect(said(view("x"), view("y"), silent)).toContain(
