@@ -23,7 +23,7 @@ const MEANING: Readonly<Record<ExitName, string>> = {
   notFound: "no such archive, or file",
   refused: "stopped at a safety gate (no consent, another cluster)",
   drift: "lint or drift findings",
-  drillFailed: "a recovery window was missed",
+  drillFailed: "a recovery window was missed, or a smoke check failed",
   interrupted: "stopped by a signal, temporary files cleaned up (143 for SIGTERM)",
   terminated: "stopped by SIGTERM",
 };

@@ -8,6 +8,7 @@ import { haDrillCommand } from "./ha/drill.ts";
 import { haLintCommand } from "./ha/lint.ts";
 import { haReportCommand } from "./ha/report.ts";
 import { haStatusCommand } from "./ha/status.ts";
+import { haSmokeCommand } from "./ha/smoke.ts";
 import { listCommand } from "./list.ts";
 import { restoreCommand } from "./restore.ts";
 import { showCommand } from "./show.ts";
@@ -27,5 +28,6 @@ export const COMMANDS: readonly Command[] = [
   haDrillCommand,
   haReportCommand,
   haStatusCommand,
+  haSmokeCommand,
   doctorCommand,
 ];

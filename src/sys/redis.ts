@@ -17,7 +17,10 @@ export async function connectRedis(
   options: { readonly timeout: number },
 ): Promise<RedisConnection> {
   const { RedisClient } = await import("bun"); // so that the rest loads under Deno
-  const client = new RedisClient(`redis://${address.host}:${address.port}`, {
+  // The client greets with HELLO as it connects, and a server with a password closes on a greeting without one.
+  const login = address.password === undefined ? "" : `:${encodeURIComponent(address.password)}@`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  const client = new RedisClient(`redis://${login}${host}:${address.port}`, {
     connectionTimeout: options.timeout,
     autoReconnect: false,
     enableOfflineQueue: false,
@@ -44,7 +47,6 @@ export async function connectRedis(
   };
   try {
     await within(client.connect());
-    if (address.password !== undefined) await connection.send("AUTH", address.password);
     return connection;
   } catch (error) {
     client.close();

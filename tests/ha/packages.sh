@@ -3,11 +3,12 @@
 # their own: installs what is missing (as root), and starts no service.
 set -eu
 
-PACKAGES="pgpool2:pgpool pgbouncer:pgbouncer postgresql-15:/usr/lib/postgresql/15/bin/postgres postgresql-client-15:psql redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy keepalived:keepalived nginx-light:nginx patroni:patroni util-linux:setpriv"
+PACKAGES="pgpool2:pgpool pgbouncer:pgbouncer postgresql-15:/usr/lib/postgresql/15/bin/postgres postgresql-client-15:psql redis-server:redis-server redis-sentinel:redis-sentinel haproxy:haproxy keepalived:keepalived nginx-light:nginx patroni:patroni python3-etcd:/usr/lib/python3/dist-packages/etcd python3-psycopg2:/usr/lib/python3/dist-packages/psycopg2 openssl:openssl iproute2:ip shellcheck:shellcheck util-linux:setpriv"
 
 missing=
 for pair in $PACKAGES; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "${pair#*:}" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
+  found=${pair#*:}
+  [ -e "$found" ] || PATH="$PATH:/usr/sbin:/sbin" command -v "$found" >/dev/null 2>&1 || missing="$missing ${pair%%:*}"
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then

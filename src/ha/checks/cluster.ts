@@ -73,7 +73,10 @@ export async function checkReadyz(
   );
   const failed = result.stdout.split("\n").filter((line) => line.startsWith("[-]"));
   const text = `${result.stdout}${result.stderr}`;
-  if (result.exitCode === 0 && failed.length === 0) return good("API server ready");
+  const passed = result.stdout.split("\n").filter((line) => line.startsWith("[+]")).length;
+  if (result.exitCode === 0 && failed.length === 0 && passed > 0) {
+    return good(`API server ready, ${count(passed, "check")}`);
+  }
   const first = failed[0] ?? text.trim().split("\n").at(-1) ?? "";
   return bad(`the API server is not ready (${first.slice(0, 200)})`, "look at: journalctl -u k3s");
 }

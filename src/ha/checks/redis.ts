@@ -13,39 +13,79 @@ export interface SentinelExpectation {
   readonly timeout: number;
 }
 
+/** Every sentinel named has to answer: one that is gone is a failover that may not come. */
 export async function checkSentinel(expected: SentinelExpectation): Promise<CheckOutcome> {
-  const { sentinels, master, timeout } = expected;
-  const said: string[] = [];
-  for (const sentinel of sentinels) {
+  const views = await Promise.all(expected.sentinels.map((one) => viewOf(one, expected)));
+  const problem = problemOfViews(views, expected.master);
+  if (problem !== undefined) return problem;
+  return await checkMaster(views[0]?.master ?? "", expected);
+}
+
+/** What one sentinel says. */
+export interface SentinelView {
+  /** `host:port` of the sentinel. */
+  readonly sentinel: string;
+  /** `host:port` of the master; undefined when it does not answer or knows none. */
+  readonly master: string | undefined;
+  readonly quorum: boolean;
+}
+
+async function viewOf(
+  sentinel: HostPort,
+  { master, timeout }: SentinelExpectation,
+): Promise<SentinelView> {
+  const name = `${sentinel.host}:${sentinel.port}`;
+  try {
     const { host, port } = await askOne(sentinel, { master, timeout });
-    said.push(`${host}:${port}`);
-    const quorum = await quorumOf(sentinel, expected);
-    if (quorum !== undefined) return quorum;
+    const quorum = await hasQuorum(sentinel, { master, timeout });
+    return { sentinel: name, master: `${host}:${port}`, quorum };
+  } catch {
+    return { sentinel: name, master: undefined, quorum: false };
   }
-  const [address, other] = [...new Set(said)];
-  if (address === undefined || other !== undefined) {
+}
+
+/** The gravest thing the sentinels say; undefined when they agree, with a quorum. */
+export function problemOfViews(
+  views: readonly SentinelView[],
+  master: string,
+): CheckOutcome | undefined {
+  const answering = views.filter((view) => view.master !== undefined);
+  const silent = views.filter((view) => view.master === undefined).map(({ sentinel }) => sentinel);
+  if (answering.length === 0) return bad(`no sentinel knows ${master}`, "start the sentinels");
+  const without = answering.find(({ quorum }) => !quorum);
+  if (without !== undefined) {
     return bad(
-      `the sentinels disagree on the master: ${[...new Set(said)].join(", ")}`,
+      `the sentinel at ${without.sentinel} does not reach a quorum for ${master}`,
+      "without one no failover comes: start the sentinels that are missing",
+    );
+  }
+  const said = [...new Set(answering.map((view) => view.master))];
+  if (said.length > 1) {
+    return bad(
+      `the sentinels disagree on the master: ${said.join(", ")}`,
       "a failover may be under way; look again in a minute",
     );
   }
-  return await checkMaster(address, expected);
+  if (silent.length === 0) return undefined;
+  return bad(
+    `no answer about ${master} from the sentinel at ${silent.join(", ")}`,
+    "start it: the quorum still holds, but may not survive the next loss",
+  );
 }
 
 /** `SENTINEL CKQUORUM`: enough sentinels to agree on a failure, and to elect who acts on it. */
-async function quorumOf(
+async function hasQuorum(
   sentinel: HostPort,
-  { master, timeout }: SentinelExpectation,
-): Promise<CheckOutcome | undefined> {
+  { master, timeout }: Pick<SentinelExpectation, "master" | "timeout">,
+): Promise<boolean> {
   await using connection = await connectRedis({ ...sentinel, password: undefined }, { timeout });
   try {
     await connection.send("SENTINEL", "CKQUORUM", master);
-    return undefined;
-  } catch {
-    return bad(
-      `the sentinel at ${sentinel.host}:${sentinel.port} does not reach a quorum for ${master}`,
-      "without one no failover comes: start the sentinels that are missing",
-    );
+    return true;
+  } catch (error) {
+    // NOQUORUM is an answer; a broken connection is none.
+    if (error instanceof Error && error.message.includes("NOQUORUM")) return false;
+    throw error;
   }
 }
 

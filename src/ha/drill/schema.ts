@@ -149,7 +149,13 @@ const target = v.variant("resolve", [
   /** The pod that a selector picks; with several, the first by name. For components without a primary. */
   v.strictObject({ resolve: v.literal("pod"), selector: text }),
   /** The address that answers a request, by a response header: which of several proxies serves. */
-  v.strictObject({ resolve: v.literal("http-header"), url: text, header: text }),
+  v.strictObject({
+    resolve: v.literal("http-header"),
+    url: text,
+    header: text,
+    host: v.optional(text),
+    anyCertificate: v.optional(v.boolean(), false),
+  }),
   /** The server that holds a floating address: found on the hosts by asking each. */
   v.strictObject({ resolve: v.literal("fixed"), name: text }),
 ]);

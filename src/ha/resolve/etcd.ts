@@ -23,6 +23,7 @@ const members = v.object({
     }),
   ),
 });
+const health = v.object({ health: v.string() });
 const status = v.object({ leader: v.optional(v.string(), "0") });
 
 /** Asks the member on this host. Throws an OperatorError `ETCD_UNREADABLE` where its certificates are not. */
@@ -48,7 +49,29 @@ export async function etcdLeader(
   return found === undefined ? undefined : { name: found.name, host: found.host };
 }
 
-async function ask({ server }: Cluster, path: string, timeout: number): Promise<unknown> {
+/** Whether the member on this host calls itself healthy: it has a leader, and a read through the quorum works. */
+export async function etcdHealth(cluster: Cluster, timeout: number): Promise<boolean> {
+  const answer = await httpRequest("https://127.0.0.1:2379/health", {
+    timeout,
+    ...(await credentials(cluster)),
+  });
+  const said = v.safeParse(health, answer.status === 200 ? JSON.parse(answer.body) : undefined);
+  return said.success && said.output.health === "true";
+}
+
+async function ask(cluster: Cluster, path: string, timeout: number): Promise<unknown> {
+  const answer = await httpRequest(`https://127.0.0.1:2379${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+    timeout,
+    ...(await credentials(cluster)),
+  });
+  if (answer.status !== 200) throw new Error(`etcd answers HTTP ${answer.status}`);
+  return JSON.parse(answer.body);
+}
+
+async function credentials({ server }: Cluster) {
   const folder = `${server.dataDir}/server/tls/etcd`;
   const read = async (name: string): Promise<string> => {
     const text = await readTextIfPresent(`${folder}/${name}`);
@@ -57,15 +80,9 @@ async function ask({ server }: Cluster, path: string, timeout: number): Promise<
       hint: "run this on a K3s server with embedded etcd",
     });
   };
-  const answer = await httpRequest(`https://127.0.0.1:2379${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: "{}",
-    timeout,
+  return {
     ca: await read("server-ca.crt"),
     certificate: await read("client.crt"),
     key: await read("client.key"),
-  });
-  if (answer.status !== 200) throw new Error(`etcd answers HTTP ${answer.status}`);
-  return JSON.parse(answer.body);
+  };
 }

@@ -89,7 +89,11 @@ async function resolveOnce(spec: TargetSpec, input: ResolveInput): Promise<Prima
         : { name: first.uid, host: first.address, port: undefined };
     }
     case "http-header": {
-      const answer = await httpRequest(spec.url, { timeout });
+      const answer = await httpRequest(spec.url, {
+        timeout,
+        anyCertificate: spec.anyCertificate,
+        ...(spec.host === undefined ? {} : { headers: { host: spec.host } }),
+      });
       const name = answer.headers.get(spec.header.toLowerCase());
       return name === undefined
         ? undefined

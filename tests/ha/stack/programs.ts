@@ -42,13 +42,7 @@ export function workplace(owner = "postgres"): Workplace {
     argv: readonly string[],
     user: string | undefined,
     own: readonly string[] = [],
-  ) => [
-    "setpriv",
-    ...own,
-    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--init-groups"]),
-    "--",
-    ...argv,
-  ];
+  ) => ["setpriv", ...own, ...asUser(user), "--", ...argv];
   const environment = (options: StartOptions) => ({
     PATH,
     HOME: folder,
@@ -140,6 +134,11 @@ rm -rf "$1"`;
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
+}
+
+/** Flags of setpriv that make it somebody else. */
+export function asUser(user: string | undefined): readonly string[] {
+  return user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, "--init-groups"];
 }
 
 function idsOf(user: string): number[] {

@@ -1,0 +1,189 @@
+/**
+ * Two Nginx for external TLS behind haproxy, and behind those two that stand in
+ * for Traefik: no Traefik binary can be had here, so two more Nginx answer `/ping`
+ * on a port of their own and route by Host, which is all that a check asks of it.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startPod } from "./pod.ts";
+import { freePort, until, workplace } from "./programs.ts";
+import type { Workplace } from "./programs.ts";
+
+export interface ProxyStack extends AsyncDisposable {
+  readonly work: Workplace;
+  /** Where the world goes: TLS. */
+  readonly port: number;
+  readonly edges: readonly Replica[];
+  readonly routers: readonly Replica[];
+  kill(name: string): void;
+}
+
+export interface Replica {
+  readonly name: string;
+  readonly port: number;
+  /** Where it says that it is alive. */
+  readonly health: number;
+}
+
+export const HOST = "shop.example";
+
+/** Ready when a request goes all the way. */
+export async function startProxies(): Promise<ProxyStack> {
+  const work = workplace("root");
+  try {
+    selfSigned(work);
+    const replica = async (name: string): Promise<Replica> => ({
+      name,
+      port: await freePort(),
+      health: await freePort(),
+    });
+    const routers = [await replica("router-1"), await replica("router-2")];
+    const edges = [await replica("edge-1"), await replica("edge-2")];
+    const port = await freePort();
+    for (const one of routers) startNginx(work, one, routerConfig(one));
+    for (const one of edges) startNginx(work, one, edgeConfig(work, { edge: one, routers }));
+    startBalancer(work, { edges, port });
+    await until("a request all the way", async () => {
+      const answer = await fetch(`https://127.0.0.1:${port}/`, {
+        headers: { host: HOST },
+        keepalive: false,
+        tls: { rejectUnauthorized: false },
+      });
+      return answer.status === 200;
+    });
+    return {
+      work,
+      port,
+      edges,
+      routers,
+      kill: (name) => work.run(["sh", "-c", `kill -9 "$(cat ${name}.pid)"`]),
+      [Symbol.asyncDispose]: () => work[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await work[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function selfSigned(work: Workplace): void {
+  const subject = ["-subj", `/CN=${HOST}`, "-addext", `subjectAltName=DNS:${HOST}`, "-days", "2"];
+  const files = ["-keyout", "tls.key", "-out", "tls.crt"];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  work.run(["openssl", "req", "-x509", ...key, ...subject, ...files]);
+}
+
+/** Writes NAME.conf: everything it keeps is in the test's folder. */
+export function nginxConfig(
+  { folder }: Workplace,
+  { name, servers }: { readonly name: string; readonly servers: string },
+): void {
+  const places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `  ${kind}_temp_path ${folder}/${name}-${kind};`,
+  );
+  writeFileSync(
+    join(folder, `${name}.conf`),
+    `daemon off;
+pid ${folder}/${name}-nginx.pid;
+error_log ${folder}/${name}.log;
+worker_processes 1;
+user root;
+events {}
+http {
+  access_log off;
+${places.join("\n")}
+${servers}
+}
+`,
+  );
+}
+
+function startNginx(
+  work: Workplace,
+  { name }: Replica,
+  { servers }: { readonly servers: string },
+): void {
+  nginxConfig(work, { name, servers });
+  const { folder } = work;
+  startPod(work, name, {
+    argv: ["nginx", "-p", folder, "-c", `${name}.conf`, "-e", `${folder}/${name}.log`],
+  });
+}
+
+/** As Traefik: an entry point that knows hosts, its own 404 for the rest, and `/ping` on another port. */
+function routerConfig({ name, port, health }: Replica): { readonly servers: string } {
+  return {
+    servers: `  server { listen 127.0.0.1:${port} default_server; location / { return 404 "404 page not found\\n"; } }
+  server { listen 127.0.0.1:${port}; server_name ${HOST}; location / { add_header x-router ${name}; return 200 "the shop\\n"; } }
+  server { listen 127.0.0.1:${health}; location = /ping { return 200 OK; } }`,
+  };
+}
+
+function edgeConfig(
+  { folder }: Workplace,
+  input: { readonly edge: Replica; readonly routers: readonly Replica[] },
+): { readonly servers: string } {
+  const { edge, routers } = input;
+  const upstream = routers.map(
+    ({ port }) => `server 127.0.0.1:${port} max_fails=1 fail_timeout=2s;`,
+  );
+  return {
+    servers: `  upstream routers { ${upstream.join(" ")} }
+  server {
+    listen 127.0.0.1:${edge.port} ssl;
+    ssl_certificate ${folder}/tls.crt;
+    ssl_certificate_key ${folder}/tls.key;
+    location / {
+      proxy_pass http://routers;
+      proxy_set_header Host $host;
+      proxy_connect_timeout 500ms;
+      proxy_next_upstream error timeout;
+      add_header x-edge ${edge.name} always;
+    }
+  }
+  server { listen 127.0.0.1:${edge.health}; location = /healthz { return 200 ok; } }`,
+  };
+}
+
+/** Connections to an edge that just went are tried again at the other, so that clients need not see it. */
+function startBalancer(
+  work: Workplace,
+  { edges, port }: { readonly edges: readonly Replica[]; readonly port: number },
+): void {
+  const servers = edges.map(
+    (one) =>
+      `  server ${one.name} 127.0.0.1:${one.port} check port ${one.health} inter 300ms fall 2 rise 1`,
+  );
+  writeFileSync(
+    join(work.folder, "haproxy.cfg"),
+    `defaults
+  mode tcp
+  timeout connect 500ms
+  timeout client 30s
+  timeout server 30s
+  timeout check 300ms
+  option redispatch 1
+  retries 3
+listen edge
+  bind 127.0.0.1:${port}
+  balance first
+  option httpchk GET /healthz
+${servers.join("\n")}
+`,
+  );
+  work.start("haproxy", ["haproxy", "-db", "-f", "haproxy.cfg"]);
+}
+
+/** Each replica by itself, and a request through all of them. */
+export function proxyChecks({ edges, routers, port }: ProxyStack): string[] {
+  const check = (id: string, url: string, more = ""): string =>
+    `{id: ${id}, timeout: 5s, http: {url: "${url}"${more}}}`;
+  return [
+    ...routers.map((one) => check(one.name, `http://127.0.0.1:${one.health}/ping`)),
+    ...edges.map((one) => check(one.name, `http://127.0.0.1:${one.health}/healthz`)),
+    check(
+      "routed",
+      `https://127.0.0.1:${port}/`,
+      `, host: ${HOST}, anyCertificate: true, contains: the shop`,
+    ),
+  ];
+}
