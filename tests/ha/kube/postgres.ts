@@ -138,6 +138,19 @@ export async function startPostgres(server: BareServer, password: string): Promi
   await rolledOut(server, "deployment/pgpool");
 }
 
+/** Waits until both databases are ready and the pool knows a primary and a standby that streams. */
+export async function untilWell(server: BareServer): Promise<void> {
+  await rolledOut(server, "statefulset/pg");
+  const deadline = performance.now() + 180_000;
+  let nodes = "";
+  while (!/\|primary\|primary\|/.test(nodes) || !nodes.includes("streaming")) {
+    if (performance.now() > deadline) throw new Error(`the pool was never well: ${nodes}`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // The pool answers a moment later than it is ready, or hangs up while it turns around.
+    nodes = await sql(server, "deployment/pgpool", "show pool_nodes").catch(String);
+  }
+}
+
 /** A new password in the Secret, and a pool that has read it. */
 export async function setPassword(server: BareServer, password: string): Promise<void> {
   const patch = JSON.stringify({ stringData: { "sr-check-password": password } });
