@@ -98,7 +98,7 @@ describe.skipIf(skipWithoutLab())("a primary in a pod, behind pgpool in a pod", 
     expect(Number(ran.result["acked"])).toBeGreaterThan(20);
     expect(await isStandby("pg-0")).toBe(true);
     expect(await isStandby("pg-1")).toBe(false);
-  }, 180_000);
+  }, 600_000);
 
   test("a pod without the wanted label is not killed", async () => {
     const before = await uids();

@@ -138,10 +138,9 @@ export async function startPostgres(server: BareServer, password: string): Promi
   await rolledOut(server, "deployment/pgpool");
 }
 
-/** Waits until both databases are ready and the pool knows a primary and a standby that streams. */
+/** Waits until the pool knows a primary and a standby that streams. */
 export async function untilWell(server: BareServer): Promise<void> {
-  await rolledOut(server, "statefulset/pg");
-  const deadline = performance.now() + 180_000;
+  const deadline = performance.now() + 120_000;
   let nodes = "";
   while (!/\|primary\|primary\|/.test(nodes) || !nodes.includes("streaming")) {
     if (performance.now() > deadline) throw new Error(`the pool was never well: ${nodes}`);
@@ -153,6 +152,8 @@ export async function untilWell(server: BareServer): Promise<void> {
 
 /** A new password in the Secret, and a pool that has read it. */
 export async function setPassword(server: BareServer, password: string): Promise<void> {
+  // A pool that starts without the primary never takes it back: only standbys fail back.
+  await rolledOut(server, "statefulset/pg");
   const patch = JSON.stringify({ stringData: { "sr-check-password": password } });
   await server.kubectl("-n", NAMESPACE, "patch", "secret", "pgpool", "-p", patch);
   await server.kubectl("-n", NAMESPACE, "rollout", "restart", "deployment/pgpool");
