@@ -118,15 +118,13 @@ async function nodeVictim(
   input: KillInput,
 ): Promise<Victim> {
   const cluster = requireCluster(input.cluster);
-  const namespace = input.namespace;
+  const namespace = input.namespace ?? "default";
   const found =
     (await nodeOf(cluster, input.primary)) ??
-    (namespace === undefined
-      ? undefined
-      : await nodeOf(cluster, {
-          ...input.primary,
-          name: (await podOf(cluster, { namespace, primary: input.primary })).node,
-        }));
+    (await nodeOf(cluster, {
+      ...input.primary,
+      name: (await podOf(cluster, { namespace, primary: input.primary })).node,
+    }));
   if (found === undefined) {
     throw new OperatorError(
       "precondition",
