@@ -3,7 +3,7 @@ import { OperatorError } from "../../errors.ts";
 import { httpRequest } from "../../sys/http.ts";
 import { count } from "../../words.ts";
 import { nodesOf, readyEndpoints } from "../cluster.ts";
-import { etcdMembers } from "../resolve/etcd.ts";
+import { etcdMembers, memberServes } from "../resolve/etcd.ts";
 import { bad, good } from "./outcome.ts";
 import type { Cluster } from "../cluster.ts";
 import type { CheckSettings } from "../drill/schema.ts";
@@ -56,6 +56,16 @@ export async function checkEtcd(
   const voters = members.filter(({ learner }) => !learner);
   if (voters.length !== settings.voters) {
     return bad(`etcd has ${count(voters.length, "voter")}, ${settings.voters} expected`);
+  }
+  const serving = await Promise.all(
+    voters.map((member) => memberServes(cluster, member, settings.timeout)),
+  );
+  const dead = voters.filter((_, index) => serving[index] !== true).map(({ name }) => name);
+  if (dead.length > 0) {
+    return bad(
+      `of etcd's ${count(voters.length, "voter")} ${dead.join(", ")} ${dead.length === 1 ? "does" : "do"} not serve`,
+      "look at that server: journalctl -u k3s",
+    );
   }
   const nodes = await nodesOf(cluster);
   const silent = nodes.filter(({ etcdVoter }) => etcdVoter === false).map(({ name }) => name);

@@ -4,7 +4,9 @@ import { tailOf } from "../../sys/exec.ts";
 import { UNINTERRUPTED } from "../../sys/host.ts";
 import { podsOf } from "../cluster.ts";
 import { nodeOf, podOf } from "../resolve/target.ts";
+import { killFailed } from "./failed.ts";
 import { processVictim } from "./process.ts";
+import { serviceVictim } from "./service.ts";
 import type { Host } from "../../sys/host.ts";
 import type { Cluster, Pod } from "../cluster.ts";
 import type { KillSpec } from "../drill/schema.ts";
@@ -69,19 +71,7 @@ async function kubectl(cluster: Cluster, args: readonly string[], timeout: numbe
     timeout,
     signal: UNINTERRUPTED,
   });
-  if (result.exitCode !== 0) throw failed(tailOf(result));
-}
-
-function failed(reason: string): OperatorError {
-  return new OperatorError("drillFailed", "KILL_FAILED", `it could not be killed (${reason})`);
-}
-
-function notBack(reason: string): OperatorError {
-  return new OperatorError(
-    "drillFailed",
-    "NOT_PUT_BACK",
-    `it could not be started again (${reason})`,
-  );
+  if (result.exitCode !== 0) throw killFailed(tailOf(result));
 }
 
 async function podVictim(
@@ -128,15 +118,13 @@ async function nodeVictim(
   input: KillInput,
 ): Promise<Victim> {
   const cluster = requireCluster(input.cluster);
-  const namespace = input.namespace;
+  const namespace = input.namespace ?? "default";
   const found =
     (await nodeOf(cluster, input.primary)) ??
-    (namespace === undefined
-      ? undefined
-      : await nodeOf(cluster, {
-          ...input.primary,
-          name: (await podOf(cluster, { namespace, primary: input.primary })).node,
-        }));
+    (await nodeOf(cluster, {
+      ...input.primary,
+      name: (await podOf(cluster, { namespace, primary: input.primary })).node,
+    }));
   if (found === undefined) {
     throw new OperatorError(
       "precondition",
@@ -164,76 +152,5 @@ async function nodeVictim(
     // A node that was cordoned before stays so: somebody had a reason.
     putBack: () =>
       found.schedulable ? kubectl(cluster, ["uncordon", found.name], 60_000) : nothing(),
-  };
-}
-
-function serviceVictim(
-  spec: Extract<KillSpec, { method: "service-stop" | "service-kill" | "server-off" }>,
-  { host, primary }: KillInput,
-): Victim {
-  // The words before the command that bring it to the server; `{name}` and `{host}` are the primary's.
-  const prefix = (spec.through ?? []).map((word) =>
-    word.replaceAll("{name}", primary.name).replaceAll("{host}", primary.host),
-  );
-  const run = async (command: readonly string[], fail = failed): Promise<string> => {
-    const result = await host.run([...prefix, ...command], {
-      timeout: 120_000,
-      signal: UNINTERRUPTED,
-    });
-    if (result.exitCode !== 0) throw fail(`${command.join(" ")}: ${tailOf(result)}`);
-    return result.stdout;
-  };
-  const on = prefix.length === 0 ? "" : ` on ${primary.name}`;
-  if (spec.method === "server-off") {
-    return {
-      text: `the whole server${on === "" ? " this runs on" : ` ${primary.name}`}`,
-      labels: {},
-      // No goodbye to anybody: as when its power fails. The connection dies with it, so the exit code says nothing.
-      kill: async () => {
-        await host.run([...prefix, "systemctl", "poweroff", "--force", "--force"], {
-          timeout: 15_000,
-          signal: UNINTERRUPTED,
-        });
-      },
-      putBack: nothing,
-    };
-  }
-  const { unit } = spec;
-  const kills =
-    spec.method === "service-stop"
-      ? [["systemctl", "stop", unit]]
-      : [
-          // Masked for this boot, so that Restart= does not bring it back before anybody has noticed.
-          ...(spec.keepDown ? [["systemctl", "mask", "--runtime", unit]] : []),
-          ["systemctl", "kill", "--kill-whom=all", `--signal=${spec.signal}`, unit],
-        ];
-  const backs =
-    spec.method === "service-kill" && spec.keepDown
-      ? [
-          ["systemctl", "unmask", "--runtime", unit],
-          ["systemctl", "start", "--no-block", unit],
-        ]
-      : [["systemctl", "start", "--no-block", unit]];
-  // systemd gives each start of a unit an id of its own.
-  const startOf = async (): Promise<string | undefined> => {
-    const shown = await run(["systemctl", "show", "--property=ActiveState,InvocationID", unit]);
-    const running = /^ActiveState=(active|activating|reloading|deactivating)$/m.test(shown);
-    return running ? /^InvocationID=(.*)$/m.exec(shown)?.[1] : undefined;
-  };
-  let before: string | undefined;
-  return {
-    text: `${unit}${on}`,
-    labels: {},
-    kill: async () => {
-      before = await startOf();
-      if (before === undefined) throw failed(`${unit} does not run${on}`);
-      for (const command of kills) await run(command);
-    },
-    gone: async () => (await startOf()) !== before,
-    putBack: async () => {
-      // It did not run, so it was not the drill that took it down.
-      if (before === undefined) return;
-      for (const command of backs) await run(command, notBack);
-    },
   };
 }

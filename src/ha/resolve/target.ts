@@ -70,7 +70,8 @@ async function resolveOnce(spec: TargetSpec, input: ResolveInput): Promise<Prima
     }
     case "lease": {
       const holder = await leaseHolder(needed(cluster), spec);
-      return holder === undefined ? undefined : { name: holder, host: holder, port: undefined };
+      if (holder === undefined) return undefined;
+      return { name: holder, host: await addressOf(needed(cluster), holder), port: undefined };
     }
     case "etcd-leader": {
       const leader = await etcdLeader(needed(cluster), timeout);
@@ -102,6 +103,12 @@ async function resolveOnce(spec: TargetSpec, input: ResolveInput): Promise<Prima
     case "fixed":
       return { name: spec.name, host: spec.name, port: undefined };
   }
+}
+
+/** Where the holder of a Lease is reached: Kubernetes' controllers hold one under their node's name. */
+async function addressOf(cluster: Cluster, holder: string): Promise<string> {
+  const node = (await nodesOf(cluster)).find(({ name }) => name === holder);
+  return node?.addresses[0] ?? holder;
 }
 
 function needed(cluster: Cluster | undefined): Cluster {

@@ -68,6 +68,8 @@ function configOf(settings: Settings, name: string, options: EtcdStart): string 
     `initial-advertise-peer-urls: ${peerUrl(settings)}`,
     `initial-cluster: ${options.cluster ?? `${name}=${peerUrl(settings)}`}`,
     `initial-cluster-state: ${options.state ?? "new"}`,
+    // Takes HTTP off port 2379. K3s has the setting (field of its ETCDConfig, public source); that it is used so was not observed.
+    "listen-client-http-urls: https://127.0.0.1:2382",
     `listen-client-urls: ${urls(2379)}`,
     "listen-metrics-urls: http://127.0.0.1:2381",
     `listen-peer-urls: ${urls(2380)}`,

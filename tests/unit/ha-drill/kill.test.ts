@@ -123,9 +123,8 @@ describe("a service", () => {
     await one.kill();
     await one.putBack();
     expect(await commands()).toEqual([
-      "systemctl mask --runtime pg.service",
       "systemctl kill --kill-whom=all --signal=KILL pg.service",
-      "systemctl unmask --runtime pg.service",
+      "systemctl stop pg.service",
       "systemctl start --no-block pg.service",
     ]);
   });

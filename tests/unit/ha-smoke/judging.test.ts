@@ -37,7 +37,13 @@ describe("nodes", () => {
 });
 
 describe("etcd", () => {
-  const member = (name: string, learner = false) => ({ id: name, name, host: name, learner });
+  const member = (name: string, learner = false) => ({
+    id: name,
+    name,
+    url: `https://${name}:2379`,
+    host: name,
+    learner,
+  });
   const three = [member("s1"), member("s2"), member("s3")];
   test("three voters are well; two, a learner, and a server that calls itself none are not", () => {
     expect(problemOfMembers(three, [node("s1")])).toBeUndefined();
