@@ -13,7 +13,7 @@ process.chdir(new URL("../..", import.meta.url).pathname);
 
 async function main(): Promise<boolean> {
   const inCi = (process.env["CI"] ?? "") !== "";
-  const rounds = Number(process.env["FAULT_ROUNDS"] ?? (inCi ? 10 : FULL));
+  const rounds = Number(process.env["FAULT_ROUNDS"] ?? (inCi ? 3 : FULL));
   const folder = mkdtempSync(join(tmpdir(), "railiance-faults-"));
   const file = join(folder, "rows");
   console.log(`FAULT_SEED=${SEED} FAULT_ROUNDS=${rounds}`);
