@@ -202,22 +202,6 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     expect(planned.stdout).toContain(path);
   });
 
-  test("an archive of three servers, whose peers may still run", async () => {
-    const names = ["s1", "s2", "s3"];
-    const content = await makeTestContent();
-    const datastore = {
-      ...content.manifest.datastore,
-      members: names.map((one) => ({ name: one, peerUrls: [`https://${one}:2380`] })),
-    };
-    const many = await makeTestArchive({ manifest: { datastore } });
-    const path = give(many.bytes, many.name);
-    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
-      exit: 10,
-      says: "a cluster of 3 servers (s1, s2, s3)",
-      hint: "--force",
-    });
-  });
-
   test("a K3s older than that of the backup", async () => {
     await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
     server.write(

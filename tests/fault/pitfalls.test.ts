@@ -187,25 +187,40 @@ describe.skipIf(skipWithoutLab())("on a server with etcd", () => {
 
   pitfall(
     10,
-    "an archive of three servers is refused while peers may run; nothing is ever removed",
+    "a restore is refused while something answers where another server was; nothing is ever removed",
     async () => {
       started = await processOf();
-      const names = ["s1", "s2", "s3"];
+      // Not an address of this host, so a peer's; a real peer: tests/e2e/peers.test.ts.
+      const peer = "127.0.0.9";
       const { bytes, identity } = await archiveWith("etcd", {
         retell: (manifest) => ({
           ...manifest,
           datastore: {
             ...manifest.datastore,
-            members: names.map((name) => ({ name, peerUrls: [`https://${name}:2380`] })),
+            members: [
+              { name: "s1", peerUrls: ["https://10.99.0.1:2380"] },
+              { name: "s2", peerUrls: [`https://${peer}:2380`] },
+            ],
           },
         }),
       });
       server.write("/root/three/three.age", bytes);
       server.write("/root/three/key.txt", `${identity}\n`);
-      expectRefusal(await restore(server, "--yes -i /root/three/key.txt /root/three/three.age"), {
+      const listener = server.start(`python3 -m http.server 2380 --bind ${peer}`);
+      await server.must(
+        `for i in $(seq 100); do python3 -c 'import socket; socket.create_connection(("${peer}", 2380), 1)' 2>/dev/null && exit 0; sleep 0.1; done; exit 1`,
+      );
+      // The archive is of another cluster, which this host tells by its CA.
+      const authority = `${DATA}/server/tls/server-ca.crt`;
+      await server.must(`mv ${authority} /root/server-ca.crt`);
+      const refused = await restore(server, "--yes -i /root/three/key.txt /root/three/three.age");
+      await server.must(`mv /root/server-ca.crt ${authority}`);
+      listener.signal("SIGTERM");
+      await listener.done;
+      expectRefusal(refused, {
         exit: 10,
-        says: "a cluster of 3 servers (s1, s2, s3)",
-        hint: "stop K3s on every other server first",
+        says: `something still answers at ${peer} (port 2380), where server s2 was`,
+        hint: "--force",
       });
       await expectUntouched();
       // Where one server is restored its old database is renamed, below the data folder it really has.
