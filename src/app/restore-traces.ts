@@ -1,6 +1,6 @@
 /** What a restore leaves behind while it works, beside the staged archive. */
 import { dirname } from "node:path";
-import { GUARD_FILE } from "../k3s/guard.ts";
+import { GUARD_FILE, GUARD_OPENING } from "../k3s/guard.ts";
 import { wipeStaleTemps, writeFileAtomic } from "../sys/atomic.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { removeFolder, removeIfEmpty } from "../sys/remove.ts";
@@ -34,7 +34,12 @@ export async function clearUnbegun(folder: string): Promise<void> {
 
 /** Half-written copies that a kill left (they may hold the token), and folders made for a way back that was not needed. */
 export async function clearTraces(plan: RestorePlan): Promise<void> {
-  const folders = new Set([dirname(JOURNAL), dirname(GUARD_FILE), `${plan.dataDir}/server`]);
+  const folders = new Set([
+    dirname(JOURNAL),
+    dirname(GUARD_FILE),
+    dirname(GUARD_OPENING),
+    `${plan.dataDir}/server`,
+  ]);
   folders.add(`${plan.dataDir}/server/db`);
   for (const { target, kept } of plan.files) {
     folders.add(dirname(target));

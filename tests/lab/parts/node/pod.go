@@ -142,7 +142,9 @@ func (r *podRun) loop() {
 	for {
 		status := r.status()
 		r.report(status)
-		if status.Phase == corev1.PodSucceeded || status.Phase == corev1.PodFailed {
+		ended := status.Phase == corev1.PodSucceeded || status.Phase == corev1.PodFailed
+		// Somebody else may have written the object in between: then it is told again.
+		if ended && reflect.DeepEqual(status, r.reported) {
 			return
 		}
 		if r.isStopping(tick) {
