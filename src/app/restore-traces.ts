@@ -1,6 +1,6 @@
 /** What a restore leaves behind while it works, beside the staged archive. */
 import { dirname } from "node:path";
-import { GUARD_FILE, GUARD_OPENING } from "../k3s/guard.ts";
+import { GUARD_FILE, GUARD_OPEN_FILE } from "../k3s/guard.ts";
 import { wipeStaleTemps, writeFileAtomic } from "../sys/atomic.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { removeFolder, removeIfEmpty } from "../sys/remove.ts";
@@ -37,7 +37,7 @@ export async function clearTraces(plan: RestorePlan): Promise<void> {
   const folders = new Set([
     dirname(JOURNAL),
     dirname(GUARD_FILE),
-    dirname(GUARD_OPENING),
+    dirname(GUARD_OPEN_FILE),
     `${plan.dataDir}/server`,
   ]);
   folders.add(`${plan.dataDir}/server/db`);

@@ -21,7 +21,7 @@ import type { Host } from "../sys/host.ts";
 const NAME = "zz-railiance-restore.conf";
 export const GUARD_FILE = `/etc/systemd/system/${UNIT}.d/${NAME}`;
 /** Before /etc in systemd's order of unit folders, and gone after a reboot (systemd.unit(5)). */
-export const GUARD_OPENING = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
+export const GUARD_OPEN_FILE = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
 
 /**
  * What of the guard is on this host. `on`: the drop-in that holds K3s back is there; `open`: the one
@@ -30,7 +30,7 @@ export const GUARD_OPENING = `/run/systemd/system.control/${UNIT}.d/${NAME}`;
 export async function guardState(): Promise<{ readonly on: boolean; readonly open: boolean }> {
   return {
     on: (await linkStatOf(GUARD_FILE)) !== undefined,
-    open: (await linkStatOf(GUARD_OPENING)) !== undefined,
+    open: (await linkStatOf(GUARD_OPEN_FILE)) !== undefined,
   };
 }
 
@@ -52,14 +52,14 @@ ConditionPathExists=!${journal}
   if ((await readTextIfPresent(GUARD_FILE)) !== text) {
     await writeFileAtomic(GUARD_FILE, text, { mode: 0o644 });
   }
-  await removeFile(GUARD_OPENING);
+  await removeFile(GUARD_OPEN_FILE);
   await reloadUnits(host);
 }
 
 /** Lets K3s start although the journal is there; until the next boot, `putGuard` or `removeGuard`. */
 export async function openGuard(host: Host): Promise<void> {
-  await ensureFolder(dirname(GUARD_OPENING));
-  await writeFileAtomic(GUARD_OPENING, "# railiance-cluster starts K3s itself.\n", {
+  await ensureFolder(dirname(GUARD_OPEN_FILE));
+  await writeFileAtomic(GUARD_OPEN_FILE, "# railiance-cluster starts K3s itself.\n", {
     mode: 0o644,
   });
   await reloadUnits(host);
@@ -68,10 +68,11 @@ export async function openGuard(host: Host): Promise<void> {
 /** Takes the guard off for good. */
 export async function removeGuard(host: Host): Promise<void> {
   const wasThere =
-    (await linkStatOf(GUARD_FILE)) !== undefined || (await linkStatOf(GUARD_OPENING)) !== undefined;
+    (await linkStatOf(GUARD_FILE)) !== undefined ||
+    (await linkStatOf(GUARD_OPEN_FILE)) !== undefined;
   await removeFile(GUARD_FILE);
-  await removeFile(GUARD_OPENING);
+  await removeFile(GUARD_OPEN_FILE);
   await removeIfEmpty(dirname(GUARD_FILE));
-  await removeIfEmpty(dirname(GUARD_OPENING));
+  await removeIfEmpty(dirname(GUARD_OPEN_FILE));
   if (wasThere) await reloadUnits(host);
 }
