@@ -158,10 +158,14 @@ describe.skipIf(skipWithoutLab())("pods of the lab", () => {
     expect((await exec("web-1", "ls /state")).stdout).toBe("");
   }, 180_000);
 
-  test("restartPolicy: Never leaves the exit code", async () => {
-    await apply([job("never", "Never", "exit 3")]);
+  test("restartPolicy: Never leaves the exit code, OnFailure starts again until it is 0", async () => {
+    const again = "test -e /tmp/once-$HOSTNAME || { touch /tmp/once-$HOSTNAME; exit 1; }";
+    await apply([job("never", "Never", "exit 3"), job("on-failure", "OnFailure", again)]);
     await wait("pod/never", "jsonpath={.status.phase}=Failed");
+    await wait("pod/on-failure", "jsonpath={.status.phase}=Succeeded");
     const code = "{.status.containerStatuses[0].state.terminated.exitCode}";
     expect(await get("pod", "never", code)).toBe("3");
+    const restarts = "{.status.containerStatuses[0].restartCount}";
+    expect(await get("pod", "on-failure", restarts)).toBe("1");
   }, 180_000);
 });

@@ -24,6 +24,8 @@ type containerRun struct {
 	ready    bool
 	waiting  string
 	last     *corev1.ContainerStateTerminated
+	// It ended and is not started again; until then `last` may be of an earlier run.
+	done bool
 }
 
 // launch starts the container's processes; they run on when this program ends.
@@ -149,7 +151,7 @@ func (c *containerRun) status() corev1.ContainerStatus {
 		status.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.started)}
 	case c.waiting != "":
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.waiting}
-	case c.last != nil:
+	case c.done && c.last != nil:
 		status.State.Terminated = c.last
 	default:
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}

@@ -289,6 +289,7 @@ func (c *containerRun) keep() {
 		}
 		policy := c.pod.pod.Spec.RestartPolicy
 		if c.pod.isEnding() || policy == corev1.RestartPolicyNever || (policy == corev1.RestartPolicyOnFailure && code == 0) {
+			c.done = true
 			return
 		}
 		if time.Since(began) > 10*time.Second {
