@@ -11,6 +11,8 @@ SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json package-lock.
 PROGRAM := dist/railiance-cluster
 INSTALL_DIR ?= /opt/railiance/bin
 INSTALLED := $(INSTALL_DIR)/railiance-cluster
+# Families of `make test-faults`: the beginnings of file names in tests/fault; all without.
+FAULTS ?=
 # Flags for the program: make backup ARGS='--dir /media/usb'
 ARGS ?=
 
@@ -69,8 +71,8 @@ test: $(PROGRAM) lab-build ha-packages ## every test, with what it needs
 test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 	@$(BUN) build/test.ts conformance e2e
 
-test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10)
-	@$(BUN) tests/fault/run.ts
+test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10; some: FAULTS='kill disk')
+	@$(BUN) tests/fault/run.ts $(FAULTS)
 
 test-ha: $(PROGRAM) lab-parts ha-packages ## drills of real databases and proxies, with a table (HA_ROUNDS=20)
 	@$(BUN) tests/ha/run.ts

@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutLab())("on a running server", () => {
       const wrong = lines.filter((line) => !/^\d+ (4|8) (4|8) 0 1$/.test(line));
       recordFault({
         family: "corruption",
-        fault: `${kind}: verify and restore --yes by the executable on a running server, seed ${seed}`,
+        fault: `${kind}: verify and restore --yes by the executable on a running server`,
         tried: lines.length,
         survived: lines.length - wrong.length,
         lost: wrong.length,

@@ -2,21 +2,21 @@
 import { describe, expect, test } from "bun:test";
 import { contentDigest, layersOf } from "./corruption/layers.ts";
 import { MUTATIONS } from "./corruption/mutations.ts";
-import { faultRounds, faultSeed } from "./corruption/random.ts";
+import { damageRounds, faultSeed } from "./corruption/random.ts";
 import { damagedArchive, tried } from "./corruption/round.ts";
 import { released } from "./old-archives/released.ts";
 import { recordFault } from "./rows.ts";
 import type { Outcome } from "./corruption/round.ts";
 
 const seed = faultSeed();
-const rounds = faultRounds(1000);
+const rounds = damageRounds();
 
 for (const kind of ["etcd", "sqlite"] as const) {
   describe(`archives of ${kind}`, () => {
     const archive = released(kind === "etcd" ? "0.1.0/everything" : "0.1.0/sqlite");
 
     test(`${rounds} random damages are all refused, by verify and by restore`, async () => {
-      process.stderr.write(`corruption of ${kind}: FAULT_SEED=${seed} FAULT_ROUNDS=${rounds}\n`);
+      process.stderr.write(`corruption of ${kind}: ${rounds} damages, FAULT_SEED=${seed}\n`);
       const layers = await layersOf(archive.bytes, archive.identity);
       const digest = await contentDigest(archive.bytes, archive.identity);
       const sound = { layers, name: archive.file, digest };
@@ -36,7 +36,7 @@ for (const kind of ["etcd", "sqlite"] as const) {
       report(kind, { counts, codes, harmless });
       recordFault({
         family: "corruption",
-        fault: `${kind}: damage on the way, or before encryption (${MUTATIONS.length} kinds), seed ${seed}`,
+        fault: `${kind}: damage on the way, or before encryption (${MUTATIONS.length} kinds)`,
         tried: rounds,
         survived: counts.refused,
         lost: counts.accepted,

@@ -1,4 +1,5 @@
 /** The table of `make test-faults`, for a terminal and for the repository. */
+import type { FaultResult, RunFacts } from "./results.ts";
 import type { FaultRow } from "./rows.ts";
 
 const FAMILIES = [
@@ -10,19 +11,6 @@ const FAMILIES = [
   "pitfalls",
   "old archives",
 ];
-
-/** How a run came about: what a reader has to know to weigh its figures, or to repeat it. */
-export interface RunFacts {
-  /** ISO 8601. */
-  readonly date: string;
-  readonly commit: string;
-  readonly seed: string;
-  readonly rounds: number;
-  readonly machine: string;
-  readonly minutes: number;
-  /** What was under test beside our program. */
-  readonly restsOn: string;
-}
 
 /** A Markdown table, families in their order and the sum at its end; it reads well on a terminal too. */
 export function tableOf(rows: readonly FaultRow[]): string {
@@ -57,24 +45,33 @@ export function tableOf(rows: readonly FaultRow[]): string {
   return `${[line(heads), line(rule), ...cells.map(line)].join("\n")}\n`;
 }
 
-/** The page for the repository. */
-export function pageOf(rows: readonly FaultRow[], facts: RunFacts): string {
+/** The page for the repository: the table, and the runs that its rows are of. */
+export function pageOf(results: readonly FaultResult[]): string {
+  const runs = new Map(results.map(({ run }) => [runText(run), run]));
   return `# Faults: figures
 
-Written by \`make test-faults\`; do not edit. "Lost" counts a cluster that was neither as in the backup nor as before, a
-partial archive that could be chosen, plaintext or a secret left, damage accepted, a wrong exit code or no plain sentence.
+Written by \`make test-faults\` from \`results.json\`; do not edit. "Lost" counts a cluster that was neither as in the backup nor as
+before, a partial archive that could be chosen, plaintext or a secret left, damage accepted, a wrong exit code or no plain sentence.
 
-| | |
-|---|---|
-| Date | ${facts.date} |
-| Commit | ${facts.commit} |
-| Seed | \`FAULT_SEED=${facts.seed}\` |
-| Random instants a test | \`FAULT_ROUNDS=${facts.rounds}\` |
-| Machine | ${facts.machine} |
-| Took | ${facts.minutes} minutes |
-| Rests on | ${facts.restsOn} |
+${tableOf(results)}
+${[...runs]
+  .map(
+    ([text, run]) =>
+      `- ${text}: ${familiesOf(results, run)}. ${run.machine}. Rests on ${run.restsOn}.`,
+  )
+  .join("\n")}
+`;
+}
 
-${tableOf(rows)}`;
+function runText({ date, commit, seed, rounds }: RunFacts): string {
+  return `${date}, commit ${commit}, \`FAULT_SEED=${seed}\`, \`FAULT_ROUNDS=${rounds}\``;
+}
+
+function familiesOf(results: readonly FaultResult[], run: RunFacts): string {
+  const rows = results.filter((row) => runText(row.run) === runText(run));
+  return [...new Set(rows.map(({ family }) => family))]
+    .toSorted((a, b) => rank(a) - rank(b))
+    .join(", ");
 }
 
 function rank(family: string): number {

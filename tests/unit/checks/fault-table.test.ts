@@ -1,7 +1,8 @@
 /** The table of faults is read as a proof: it must not hide a loss or a family. */
 import { describe, expect, test } from "bun:test";
 import { chanceFor } from "../../fault/seed.ts";
-import { tableOf } from "../../fault/table.ts";
+import { mergeResults } from "../../fault/results.ts";
+import { pageOf, tableOf } from "../../fault/table.ts";
 
 describe("tableOf()", () => {
   test("sums up, and keeps families it does not know", () => {
@@ -17,6 +18,37 @@ describe("tableOf()", () => {
       "new b 1 0 1",
       "all 121 120 1",
     ]);
+  });
+});
+
+describe("the figures of full runs", () => {
+  const run = {
+    date: "2026-11-27",
+    commit: "abc",
+    seed: "1",
+    rounds: 100,
+    machine: "m",
+    restsOn: "x",
+  };
+  const kill = { family: "kill", fault: "c", tried: 20, survived: 20, lost: 0 };
+  const disk = { family: "disk errors", fault: "a", tried: 9, survived: 9, lost: 0 };
+
+  test("mergeResults() replaces the row of a fault that ran again, and keeps the others", () => {
+    const first = mergeResults([], [kill, disk], run);
+    const later = { ...run, commit: "def" };
+    const second = mergeResults(first, [{ ...kill, survived: 19, lost: 1 }], later);
+    expect(second).toEqual([
+      { ...disk, run },
+      { ...kill, survived: 19, lost: 1, run: later },
+    ]);
+  });
+
+  test("pageOf() says of which run each family is", () => {
+    const page = pageOf(
+      mergeResults(mergeResults([], [kill, disk], run), [disk], { ...run, commit: "def" }),
+    );
+    expect(page).toMatch(/commit abc, .*: kill\./);
+    expect(page).toMatch(/commit def, .*: disk errors\./);
   });
 });
 
