@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { archiveName } from "../archive/names.ts";
 import { allAssets } from "../assets/all.ts";
+import { collectGarbage } from "../sys/memory.ts";
 import { timeText } from "../words.ts";
 import { readCanaries } from "./canaries.ts";
 import { collectAssets } from "./collect.ts";
@@ -85,6 +86,8 @@ export async function makeArchive(context: Context, order: ArchiveOrder): Promis
     archive: path,
     keyFile: firstKeyFile(identities),
   });
+  // What was collected is in files now; encrypting takes the most memory, and begins with as little as there can be.
+  collectGarbage();
   const written = await writeArchive(context, {
     path,
     manifest,

@@ -12,7 +12,7 @@ export interface EmbeddedEtcd {
   readonly source: string;
 }
 
-const PIECE = 4 * 1024 * 1024;
+const PIECE = 1024 * 1024;
 /** No line of build information is longer. */
 const OVERLAP = 1024;
 /** A line of `go version -m`: every Go program carries them. */
@@ -52,9 +52,11 @@ export async function etcdIn(path: string, version: string): Promise<string | un
   await using file = await openFile(path);
   let minor: string | undefined;
   let isVersion = false;
+  // One buffer for all: 100 MB in fresh ones would stay until some garbage collection.
+  const buffer = Buffer.alloc(PIECE);
   for (let offset = 0; offset < file.size; offset += PIECE - OVERLAP) {
-    const piece = await file.read(offset, Math.min(PIECE, file.size - offset));
-    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    const bytes = buffer.subarray(0, Math.min(PIECE, file.size - offset));
+    await file.readInto(bytes, offset);
     isVersion ||= bytes.includes(version);
     const at = minor === undefined ? bytes.indexOf(MODULE) : -1;
     if (at >= 0) {
