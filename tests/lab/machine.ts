@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
+import { removeGroups } from "./cgroups.ts";
 import { command, descendants, kill, must, start } from "./command.ts";
 import type { CommandResult, Started } from "./command.ts";
 import { giveAddress, inside, startHolder } from "./holder.ts";
@@ -60,7 +61,7 @@ let serial = 0;
 
 /** Makes the disk of a server and its network; `boot` it next. Throws when mounting fails. */
 export async function createMachine(options: MachineOptions): Promise<Machine> {
-  sweepStaleRuns();
+  await sweepStaleRuns();
   serial += 1;
   const run = `${RUNS}/${process.pid}-${serial}`;
   mkdirSync(run, { recursive: true });
@@ -144,6 +145,7 @@ function machineOn(
       kill(leader, "SIGKILL");
       await ended();
       holder.process.kill("SIGKILL");
+      await removeGroups(run);
       rmSync(run, { recursive: true, force: true });
     },
   };

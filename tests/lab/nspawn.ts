@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
+import { insideGroups, makeGroups } from "./cgroups.ts";
 import { descendants, startTime } from "./command.ts";
 import type { CommandOptions } from "./command.ts";
 import { BINDS } from "./rootfs.ts";
@@ -19,37 +20,38 @@ export function startNspawn(
   options: { readonly holder: number; readonly name: string },
 ): ChildProcess {
   const console_ = openSync(`${run}/console.log`, "a");
-  return spawn(
+  const [program = "", ...args] = insideGroups(makeGroups(run), [
     "setpriv",
-    [
-      "--pdeathsig",
-      "KILL",
-      "--",
-      "nsenter",
-      "-t",
-      String(options.holder),
-      "-m",
-      // Into the network as well, for /sys is mounted before nspawn itself joins it.
-      "-n",
-      "--",
-      "systemd-nspawn",
-      "--quiet",
-      "--register=no",
-      "--keep-unit",
-      "--boot",
-      `--directory=${run}/root`,
-      `--machine=${options.name}`,
-      `--network-namespace-path=/proc/${options.holder}/ns/net`,
-      "--resolv-conf=off",
-      "--timezone=off",
-      "--link-journal=no",
-      "--console=pipe",
-      // Root of a real server may change its network.
-      "--capability=CAP_NET_ADMIN",
-      ...BINDS,
-    ],
-    { stdio: ["ignore", console_, console_], env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } },
-  );
+    "--pdeathsig",
+    "KILL",
+    "--",
+    "nsenter",
+    "-t",
+    String(options.holder),
+    "-m",
+    // Into the network as well, for /sys is mounted before nspawn itself joins it.
+    "-n",
+    "--",
+    "systemd-nspawn",
+    "--quiet",
+    "--register=no",
+    "--keep-unit",
+    "--boot",
+    `--directory=${run}/root`,
+    `--machine=${options.name}`,
+    `--network-namespace-path=/proc/${options.holder}/ns/net`,
+    "--resolv-conf=off",
+    "--timezone=off",
+    "--link-journal=no",
+    "--console=pipe",
+    // Root of a real server may change its network.
+    "--capability=CAP_NET_ADMIN",
+    ...BINDS,
+  ]);
+  return spawn(program, args, {
+    stdio: ["ignore", console_, console_],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+  });
 }
 
 /** The server's PID 1 as seen from here. Throws with the console's end when there comes none. */
