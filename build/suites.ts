@@ -54,17 +54,17 @@ export const SUITES: readonly Suite[] = [
   {
     name: "conformance",
     about: "the lab's k3s against what K3s was seen to do",
-    command: bunTest("tests/lab/conformance", 300_000, 2),
+    command: bunTest("tests/lab/conformance", 300_000, 3),
   },
   {
     name: "e2e",
     about: "backup and restore on bare servers",
-    command: bunTest("tests/e2e", 600_000, 2),
+    command: bunTest("tests/e2e", 600_000, 3),
   },
   {
     name: "faults",
     about: "kills, power cuts, failing disks, damage: some of each (all: make test-faults)",
-    command: bunTest("tests/fault", 600_000, 2),
+    command: bunTest("tests/fault", 600_000, 3),
   },
   {
     name: "ha",
