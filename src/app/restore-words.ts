@@ -1,6 +1,6 @@
 /** The plan of a restore in sentences. */
 import { keptFolders } from "./restore-plan.ts";
-import { spanText } from "../words.ts";
+import { count, spanText } from "../words.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { RestorePlan } from "./journal.ts";
 
@@ -11,8 +11,8 @@ export function describePlan(plan: RestorePlan, manifest: Manifest, now: Date): 
   const members = manifest.datastore.members.length;
   return [
     `archive        ${plan.archive}`,
-    `state of       ${manifest.created} (${age} ago), revision ${manifest.datastore.revision}, ${manifest.datastore.keys} keys, ${manifest.helm.length} helm releases`,
-    `cluster        ${manifest.cluster.name} (CA ${manifest.cluster.id.slice(0, 8)}), server ${manifest.host.nodeName}, K3s ${manifest.k3s.version}, ${members} member${members === 1 ? "" : "s"}`,
+    `state of       ${manifest.created} (${age} ago), revision ${manifest.datastore.revision}, ${count(manifest.datastore.keys, "key")}, ${count(manifest.helm.length, "helm release")}`,
+    `cluster        ${manifest.cluster.name} (CA ${manifest.cluster.id.slice(0, 8)}), server ${manifest.host.nodeName}, K3s ${manifest.k3s.version}, ${count(members, "member")}`,
     kept.length === 0
       ? "data           none here yet"
       : `data           today's is kept in ${kept.join(" and ")}`,
