@@ -28,7 +28,6 @@ const KEPT = new Set([
   "run",
   "sbin",
   "sys",
-  "tmp",
   "usr",
   "var",
 ]);
@@ -165,7 +164,9 @@ export function furnish(root: string, options: RootOptions): void {
     mkdirSync(`${root}/${folder}`, { recursive: true });
   }
   mkdirSync(`${root}/root`, { mode: 0o700 });
-  chmodSync(`${root}/var/tmp`, 0o1777);
+  // nspawn lays a tmpfs over /tmp; one that is unmounted must not show the build machine's own.
+  mkdirSync(`${root}/tmp`);
+  for (const folder of ["tmp", "var/tmp"]) chmodSync(`${root}/${folder}`, 0o1777);
   writeFileSync(`${root}/etc/hostname`, `${options.name}\n`);
   writeFileSync(`${root}/etc/hosts`, `127.0.0.1 localhost\n127.0.1.1 ${options.name}\n`);
   writeFileSync(`${root}/etc/machine-id`, `${randomBytes(16).toString("hex")}\n`);
