@@ -9,6 +9,7 @@ import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
 import { datastoreSize } from "./estimate.ts";
 import { STATE_FOLDER } from "./places.ts";
+import { extraManifests } from "./restore-extra.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { Context } from "./context.ts";
 import type { HostFit } from "./host-fit.ts";
@@ -54,7 +55,10 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     archive: input.archive,
     folder,
     dataDir: input.dataDir,
-    moves: await movesOf(input.dataDir, { stamp, items: STATE_ITEMS }),
+    moves: [
+      ...(await movesOf(input.dataDir, { stamp, items: STATE_ITEMS })),
+      ...(await extraManifests(input.manifest, { dataDir: input.dataDir, stamp })),
+    ],
     files: await fileChanges(input, folder),
     wasRunning: state === "active" || state === "activating",
     // With the other servers stopped one of several has no quorum, and going back cannot wait for it.
@@ -129,7 +133,7 @@ async function hasOwnDevice(server: string): Promise<boolean> {
 /** Folders with what was there before; empty on a new host. */
 export function keptFolders(plan: RestorePlan): string[] {
   const moved = plan.moves.filter(({ had }) => had);
-  return [...new Set(moved.map(({ to }) => to.slice(0, to.lastIndexOf("/"))))];
+  return [...new Set(moved.map(({ to }) => to.replace(/(\/before-[^/]+)\/.*$/, "$1")))];
 }
 
 /** Only files that differ are touched. */
