@@ -4,6 +4,7 @@ import { checkGuards } from "../ha/drill/guards.ts";
 import { readDrillFile } from "../ha/drill/read-file.ts";
 import { takeLease } from "../ha/drill/lease-lock.ts";
 import { makeReport } from "../ha/drill/report.ts";
+import { whatItRestsOn } from "../ha/rests-on.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { takeLock } from "../sys/lock.ts";
 import { ensureFolder } from "../sys/remove.ts";
@@ -56,7 +57,9 @@ export async function drill(context: Context, options: DrillOptions): Promise<Dr
   await using _lock = options.dryRun
     ? undefined
     : await takeLock(LOCK_FILE, `drill ${file.drill.name}, pid ${THIS_PROCESS.pid}`);
-  const input: Input = { context, options, file, cluster };
+  // Before anything is killed: afterwards the cluster may not be there to be asked.
+  const restsOn = options.dryRun ? null : await whatItRestsOn(file.drill.kill, cluster);
+  const input: Input = { context, options, file, cluster, restsOn };
   await guard(input);
   if (!options.dryRun) await reportsFolder(options.reports);
   const looking = beginRun(input);
@@ -85,6 +88,8 @@ interface Input {
   readonly options: DrillOptions;
   readonly file: DrillFile;
   readonly cluster: Cluster | undefined;
+  /** Null: a live cluster. */
+  readonly restsOn: string | null;
 }
 
 /** Its clock starts now. */
@@ -215,7 +220,7 @@ async function consent({ victim }: Target, { context, options, file }: Input): P
 
 /** Writes the report. One that cannot be kept makes a pass none: the gate would never see it. */
 async function conclude(run: Run, ending: Ending, input: Input): Promise<DrillResult> {
-  const { file, options, context } = input;
+  const { file, options, context, restsOn } = input;
   const report = makeReport(
     {
       drill: file.drill.name,
@@ -226,7 +231,7 @@ async function conclude(run: Run, ending: Ending, input: Input): Promise<DrillRe
       toolVersion: VERSION,
       started: run.started,
       window: file.drill.recovery.window,
-      restsOn: null,
+      restsOn,
     },
     { ...ending, ended: timeText(context.host.now()) },
   );

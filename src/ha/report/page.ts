@@ -66,7 +66,7 @@ function verdict(report: DrillReport): Markup {
 /** What stands behind a result belongs beside it, not in a footnote. */
 function rests({ restsOn }: DrillReport): Markup | undefined {
   if (restsOn === null) return undefined;
-  return html`<p class="soft">Rests on a stand-in (${restsOn}), not on a live cluster.</p>`;
+  return html`<p class="soft">Rests on ${restsOn}, not on a live cluster.</p>`;
 }
 
 function tiles(report: DrillReport): Markup {
@@ -229,8 +229,8 @@ function checks(report: DrillReport, when: CheckResult["when"]): Markup {
 function footer(report: DrillReport, json: string | undefined): Markup {
   const base =
     report.restsOn === null
-      ? "The report names no stand-in: this ran against what serves there."
-      : `Rests on a stand-in: ${report.restsOn}.`;
+      ? "Ran against a live cluster."
+      : `Rests on ${report.restsOn}, not on a live cluster.`;
   return html`<footer class="soft">
     <p>
       ${base} From ${report.host}, railiance-cluster ${report.toolVersion}, ended

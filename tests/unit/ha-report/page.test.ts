@@ -74,13 +74,15 @@ describe("the page of a drill", () => {
   });
 
   test("says at the verdict, not only below, that a result rests on a stand-in", () => {
-    const words = "Rests on a stand-in (lab), not on a live cluster.";
+    const words = "Rests on a stand-in for K3s, not on a live cluster.";
     const verdictOf = (report: DrillReport): string | undefined =>
       elementsOf(reportPage(report))
         .find(({ text }) => text === words)
         ?.parents.join(" ");
-    expect(verdictOf(fixture("passed", { restsOn: "lab" }))).toBe("html body main div");
-    expect(verdictOf(fixture("passed"))).toBeUndefined();
+    expect(verdictOf(fixture("passed", { restsOn: "a stand-in for K3s" }))).toBe(
+      "html body main div",
+    );
+    expect(shownText(reportPage(fixture("passed", { restsOn: null })))).not.toContain("Rests on");
   });
 
   test("refers to nothing outside itself, runs nothing, and forbids both", () => {
