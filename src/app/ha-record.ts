@@ -105,7 +105,9 @@ async function whyNot(
   },
 ): Promise<string | undefined> {
   const { one, lastRun, known } = input;
-  if (lastRun.restsOn !== null) return `it rests on ${lastRun.restsOn}, not on a live cluster`;
+  if (lastRun.restsOn !== null) {
+    return `it rests on ${lastRun.restsOn}; only a live cluster counts`;
+  }
   if (lastRun.fileSha256 !== one.drillSha256) return "the drill file changed since";
   if (one.live !== undefined && one.chart !== null && one.live.chart !== one.chart) {
     const runs = one.live.chart === null ? "has no such release" : `runs ${one.live.chart}`;

@@ -69,7 +69,9 @@ export function judge(input: {
 function whyNever(lastRun: LastRun | undefined): string[] {
   const why = ["no pass is recorded"];
   if (lastRun?.verdict === "passed" && lastRun.restsOn !== null) {
-    why.push(`that of ${lastRun.started} rests on ${lastRun.restsOn}, not on a live cluster`);
+    why.push(
+      `that of ${lastRun.started} rests on ${lastRun.restsOn}, and only a live cluster counts`,
+    );
   }
   return why;
 }

@@ -46,7 +46,9 @@ for (const { name, command } of PROGRAMS) {
       await leaveReport(cwd, { restsOn: "a stand-in for K3s" });
       const refused = await status("--record", "--strict");
       expect(refused.code).toBe(12);
-      expect(refused.stderr).toContain("it rests on a stand-in for K3s, not on a live cluster");
+      expect(refused.stderr).toContain(
+        "it rests on a stand-in for K3s; only a live cluster counts",
+      );
       expect(refused.stdout).not.toContain("recorded postgres");
 
       await leaveReport(cwd);

@@ -44,7 +44,7 @@ export function drillLines(
 }
 
 function restsText({ restsOn }: DrillReport): string | undefined {
-  return restsOn === null ? undefined : `${restsOn}: not on a live cluster`;
+  return restsOn === null ? undefined : `${restsOn}; not on a live cluster`;
 }
 
 function killedText({ victim, killedAt, started }: DrillReport): string | undefined {

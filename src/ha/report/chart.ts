@@ -24,6 +24,8 @@ interface Drawing extends ChartOptions {
     readonly name: string;
     readonly top: number;
   }[];
+  /** Where the names of the lanes stand. */
+  readonly names: "start" | "end";
   readonly top: number;
   readonly bottom: number;
   readonly height: number;
@@ -40,7 +42,8 @@ const WORDS = 16;
 /** Of one character of the labels; a little too much rather than too little. */
 const CHARACTER = 6.9;
 
-const NAMES = ["new connection for each attempt", "one connection, held"];
+/** Short: a narrow drawing has the kill close behind its left edge. */
+const NAMES = ["new connections", "held connection"];
 
 /** The drawing as an `svg` element without script, style or reference. */
 export function availabilityChart(report: DrillReport, options: ChartOptions): Markup {
@@ -57,7 +60,8 @@ export function availabilityChart(report: DrillReport, options: ChartOptions): M
     top: top + index * step + LANE_NAME,
   }));
   const bottom = top + streams.length * step + (report.gaps.length === 0 ? 0 : WORDS);
-  const drawing = { ...options, report, x, lanes, top, bottom, height: bottom + AXIS };
+  const names = clearerSide(labels.placed, width);
+  const drawing = { ...options, report, x, lanes, names, top, bottom, height: bottom + AXIS };
   return html`<svg
     viewBox="0 0 ${width} ${drawing.height}"
     role="img"
@@ -114,7 +118,7 @@ interface PlacedLabel extends Moment {
   readonly anchor: "start" | "end";
 }
 
-/** Each label beside its line, in the first row where it covers no other. */
+/** Each label beside its line, in the first row where it covers no other, and below those that reach over its line. */
 function placeLabels(
   moments: readonly Moment[],
   { x, width }: { readonly x: (at: number) => number; readonly width: number },
@@ -127,12 +131,23 @@ function placeLabels(
     const [left, right] = anchor === "start" ? [at, at + length] : [at - length, at];
     const free = (row: number): boolean =>
       (taken[row] ?? []).every((one) => right <= one.left || left >= one.right);
-    let row = 0;
+    const over = taken.findLastIndex((row) => row.some((one) => one.left < at && at < one.right));
+    let row = over + 1;
     while (!free(row)) row += 1;
     (taken[row] ??= []).push({ left, right });
     return { ...moment, x: at, row, anchor };
   });
   return { placed, rows: Math.max(1, taken.length) };
+}
+
+/** On which side fewer lines go through the names of the lanes. */
+function clearerSide(moments: readonly PlacedLabel[], width: number): "start" | "end" {
+  const length = MARGIN + Math.max(...NAMES.map((name) => name.length)) * CHARACTER;
+  const [left, right] = [
+    moments.filter(({ x }) => x < length).length,
+    moments.filter(({ x }) => x > width - length).length,
+  ];
+  return left <= right ? "start" : "end";
 }
 
 /** Below the marks and names, so that it strikes none of them out. */
@@ -181,7 +196,10 @@ function axis({ span, x, width, bottom, top, report }: Drawing): Markup {
 }
 
 /** Successes are low and plain, failures high and notched, so that they differ without colour too. */
-function laneMarks({ report, span, x, width }: Drawing, lane: Drawing["lanes"][number]): Markup {
+function laneMarks(
+  { report, span, x, width, names }: Drawing,
+  lane: Drawing["lanes"][number],
+): Markup {
   let good = "";
   let bad = "";
   const floor = lane.top + LANE;
@@ -193,7 +211,11 @@ function laneMarks({ report, span, x, width }: Drawing, lane: Drawing["lanes"][n
     else bad += `M${left} ${floor}v${-LANE}h${round(wide)}v${LANE}z`;
   }
   return html`<g class="lane"
-    ><text x="${MARGIN}" y="${lane.top - 5}">${lane.name}</text
+    ><text
+      x="${names === "start" ? MARGIN : width - MARGIN}"
+      y="${lane.top - 5}"
+      text-anchor="${names}"
+      >${lane.name}</text
     ><line class="floor" x1="${MARGIN}" y1="${floor}" x2="${width - MARGIN}" y2="${floor}" />${
       good === "" ? undefined : html`<path class="good" d="${good}" />`
     }${bad === "" ? undefined : html`<path class="bad" d="${bad}" />`}</g

@@ -66,7 +66,7 @@ function verdict(report: DrillReport): Markup {
 /** What stands behind a result belongs beside it, not in a footnote. */
 function rests({ restsOn }: DrillReport): Markup | undefined {
   if (restsOn === null) return undefined;
-  return html`<p class="soft">Rests on ${restsOn}, not on a live cluster.</p>`;
+  return html`<p>Rests on ${restsOn}; proves nothing of a live cluster.</p>`;
 }
 
 function tiles(report: DrillReport): Markup {
@@ -94,15 +94,19 @@ function charts(report: DrillReport): Markup {
     >failed, as wide as it took.`;
   return html`<section>
     <h2>Availability</h2>
-    ${near === undefined ? undefined : chartPair(report, { span: near, id: "near", caption: html`Around the kill.` })}
-    ${chartPair(report, { span, id: "all", caption: html`${marks} ${zero}` })}
+    ${
+      near === undefined
+        ? chartPair(report, { span, id: "all" })
+        : html`${chartPair(report, { span: near, id: "near", title: "Around the kill" })}${chartPair(report, { span, id: "all", title: "The whole drill" })}`
+    }
+    <p class="soft">${marks} ${zero}</p>
   </section>`;
 }
 
 /** Drawn for both widths: letters of a drawing shrunk to a phone cannot be read. */
 function chartPair(
   report: DrillReport,
-  { span, id, caption }: { readonly span: Span; readonly id: string; readonly caption: Markup },
+  { span, id, title }: { readonly span: Span; readonly id: string; readonly title?: string },
 ): Markup {
   const label = `${report.drill}: ${outcomeText(report)}`;
   const draw = (name: string, width: number): Markup =>
@@ -110,8 +114,7 @@ function chartPair(
       ${availabilityChart(report, { span, width, id: `${id}-${name}`, label })}
     </div>`;
   return html`<figure>
-    ${draw("wide", 1000)}${draw("narrow", 362)}
-    <figcaption>${caption}</figcaption>
+    ${title === undefined ? undefined : html`<figcaption>${title}</figcaption>`}${draw("wide", 1000)}${draw("narrow", 362)}
   </figure> `;
 }
 
@@ -157,7 +160,7 @@ function troubles(report: DrillReport): Markup {
     ([kind, times]) =>
       html`<tr>
         <th scope="row">${kind}</th>
-        <td class="number">${times}</td>
+        <td>${count(times, "time")}</td>
       </tr> `,
   );
   return html`${
@@ -230,7 +233,7 @@ function footer(report: DrillReport, json: string | undefined): Markup {
   const base =
     report.restsOn === null
       ? "Ran against a live cluster."
-      : `Rests on ${report.restsOn}, not on a live cluster.`;
+      : `Rests on ${report.restsOn}; proves nothing of a live cluster.`;
   return html`<footer class="soft">
     <p>
       ${base} From ${report.host}, railiance-cluster ${report.toolVersion}, ended

@@ -62,7 +62,7 @@ describe("the timeline of a drill", () => {
     expect(line).toMatch(/^postgres-primary-kill: .*▼.* passed, not on a live cluster: /);
     expect(Array.from(line).length).toBeLessThanOrEqual(100);
     expect(line).toBe(timelineLine(report, 100));
-    expect(rest).toContain("  rests on     a stand-in for K3s: not on a live cluster");
+    expect(rest).toContain("  rests on     a stand-in for K3s; not on a live cluster");
     expect(drillFields(report, [])["rests_on"]).toBe("a stand-in for K3s");
   });
 

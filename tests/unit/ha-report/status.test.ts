@@ -181,7 +181,7 @@ describe("recording", () => {
       made.write("reports/run-1.json", "");
       made.ran({ restsOn: "a stand-in for K3s" });
       expect(await refused(made)).toContain(
-        "it rests on a stand-in for K3s, not on a live cluster",
+        "it rests on a stand-in for K3s; only a live cluster counts",
       );
       made.write("reports/run-2.json", "");
       made.ran();
@@ -195,7 +195,7 @@ describe("recording", () => {
       made.ran({ restsOn: "processes on this host, no cluster" });
       const [one] = (await made.status()).components;
       expect(one?.why.join("; ")).toContain(
-        "rests on processes on this host, no cluster, not on a live cluster",
+        "rests on processes on this host, no cluster, and only a live cluster counts",
       );
       made.ran({ started: "2026-11-22T00:00:00Z" });
       expect((await made.status({ record: true })).recorded).toEqual(["postgres"]);
