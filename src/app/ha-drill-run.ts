@@ -18,7 +18,8 @@ import type { Cluster } from "../ha/cluster.ts";
 import type { Killed, Observed, Target } from "../ha/drill/experiment.ts";
 import type { Figures } from "../ha/drill/figures.ts";
 import type { CheckResult, ReportEnd } from "../ha/drill/report.ts";
-import type { CheckSpec, Drill } from "../ha/drill/schema.ts";
+import type { CheckSpec } from "../ha/drill/check-schema.ts";
+import type { Drill } from "../ha/drill/schema.ts";
 import type { Probe } from "../ha/probes/probe.ts";
 import type { Context } from "./context.ts";
 

@@ -2,7 +2,7 @@
 import { OperatorError } from "../errors.ts";
 import { nodesOf } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
-import type { KillSpec } from "./drill/schema.ts";
+import type { KillSpec } from "./drill/kill-schema.ts";
 
 /** How stand-ins name themselves: in the operating system of their nodes, and in `k3s --help`. */
 const STAND_IN = /\bstand-in\b/i;

@@ -6,7 +6,7 @@ import { hostAddresses, isIPv4, isIPv6 } from "../../sys/network.ts";
 import { killFailed, notPutBack } from "./failed.ts";
 import { serverVictim } from "./server.ts";
 import type { RunResult } from "../../sys/exec.ts";
-import type { KillSpec } from "../drill/schema.ts";
+import type { KillSpec } from "../drill/kill-schema.ts";
 import type { Primary } from "../resolve/target.ts";
 import type { KillInput, Victim } from "./kill.ts";
 import type { OnServer } from "./server.ts";
