@@ -1,15 +1,14 @@
 /** `ha drift`: do the versioned values files, the releases and the Secrets say the same? */
-import { compareSecret } from "../ha/drift-secrets.ts";
 import { chartDiffers, releaseMissing, valueDiffers } from "../ha/drift-words.ts";
 import { compareValues } from "../ha/compare-values.ts";
-import { parsePin, setsFor } from "../ha/find-rules.ts";
+import { parsePin } from "../ha/find-rules.ts";
 import { parseReleaseName } from "../ha/releases-file.ts";
 import { shippedRules } from "../ha/rules/all.ts";
-import { neededSecrets } from "../ha/secret-needs.ts";
 import { nodeOf } from "../ha/value-node.ts";
 import { count } from "../words.ts";
 import { resolveArchive } from "./archives.ts";
 import { archivedReleases } from "./ha-archive.ts";
+import { secretDrift } from "./ha-drift-secrets.ts";
 import { liveReleases } from "./ha-live.ts";
 import { ownRules, readReleases, shortPath, valuesReader } from "./ha-values.ts";
 import { openingKeys } from "./opening-keys.ts";
@@ -17,7 +16,6 @@ import type { Side } from "../ha/drift-words.ts";
 import type { Finding } from "../ha/finding.ts";
 import type { DeclaredRelease } from "../ha/releases-file.ts";
 import type { ChartRules } from "../ha/rule-schema.ts";
-import type { MapNode } from "../ha/value-node.ts";
 import type { Context } from "./context.ts";
 import type { ReleaseSource, ReleaseState } from "./ha-release-source.ts";
 import type { ValuesReader } from "./ha-values.ts";
@@ -162,48 +160,6 @@ function chartFindings(
   return [
     chartDiffers(side, { pinned: `${pin.name} ${pin.version}`, found: `${name} ${version}` }),
   ];
-}
-
-interface SecretWork {
-  readonly declared: DeclaredRelease;
-  readonly side: Side;
-  readonly root: MapNode;
-  readonly state: ReleaseState;
-  readonly rules: readonly ChartRules[];
-  readonly source: ReleaseSource;
-}
-
-async function secretDrift({
-  declared,
-  side,
-  root,
-  state,
-  rules,
-  source,
-}: SecretWork): Promise<{ readonly findings: Finding[]; readonly unknown: number }> {
-  const { chart } = state;
-  const needs = neededSecrets(root, {
-    chart: chart.name,
-    release: declared.name,
-    sets: setsFor(rules, chart),
-    declared: declared.secrets,
-  });
-  if (needs.length === 0) return { findings: [], unknown: 0 };
-  const names = needs.map(({ name }) => name);
-  const found = await source.secrets(declared.namespace, names);
-  const findings: Finding[] = [];
-  let unknown = 0;
-  for (const need of needs) {
-    const data = found.get(need.name);
-    if (data === "sealed") {
-      unknown += need.keys.length;
-      continue;
-    }
-    const drift = compareSecret(side, need, data);
-    findings.push(...drift.findings);
-    unknown += drift.unknown;
-  }
-  return { findings, unknown };
 }
 
 function warnStatus(context: Context, release: string, { status, revision }: ReleaseState): void {

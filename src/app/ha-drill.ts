@@ -4,6 +4,7 @@ import { checkGuards } from "../ha/drill/guards.ts";
 import { readDrillFile } from "../ha/drill/read-file.ts";
 import { takeLease } from "../ha/drill/lease-lock.ts";
 import { makeReport } from "../ha/drill/report.ts";
+import { whatItRestsOn } from "../ha/rests-on.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { takeLock } from "../sys/lock.ts";
 import { ensureFolder } from "../sys/remove.ts";
@@ -13,14 +14,17 @@ import { spanText, timeText } from "../words.ts";
 import { VERSION } from "../version.ts";
 import { findArchives } from "./archives.ts";
 import { clusterHere } from "./ha-cluster.ts";
-import { carryOut, chooseVictim, endingOf, runChecks } from "./ha-drill-run.ts";
+import { carryOut } from "./ha-drill-carry-out.ts";
+import { look } from "./ha-drill-look.ts";
+import { beginRun } from "./ha-drill-run.ts";
 import { keepReport } from "./ha-reports.ts";
 import { LOCK_FILE } from "./places.ts";
 import type { Cluster } from "../ha/cluster.ts";
 import type { DrillFile } from "../ha/drill/read-file.ts";
 import type { DrillReport } from "../ha/drill/report.ts";
 import type { Context } from "./context.ts";
-import type { Ending, Run, Target } from "./ha-drill-run.ts";
+import type { Target } from "../ha/drill/experiment.ts";
+import type { Ending, Run } from "./ha-drill-run.ts";
 
 export interface DrillOptions {
   readonly file: string;
@@ -56,10 +60,13 @@ export async function drill(context: Context, options: DrillOptions): Promise<Dr
   await using _lock = options.dryRun
     ? undefined
     : await takeLock(LOCK_FILE, `drill ${file.drill.name}, pid ${THIS_PROCESS.pid}`);
-  const input: Input = { context, options, file, cluster };
+  // Before anything is killed: afterwards the cluster may not be there to be asked.
+  const restsOn = options.dryRun ? null : await whatItRestsOn(file.drill.kill, cluster);
+  const input: Input = { context, options, file, cluster, restsOn };
   await guard(input);
   if (!options.dryRun) await reportsFolder(options.reports);
-  const looking = beginRun(input);
+  const start = { context, drill: file.drill, cluster };
+  const looking = beginRun(start);
   const looked = await look(looking);
   if ("ending" in looked) {
     return options.dryRun ? refuse(looked.ending) : await conclude(looking, looked.ending, input);
@@ -75,7 +82,7 @@ export async function drill(context: Context, options: DrillOptions): Promise<Dr
           holder: `${context.host.hostname}/${file.drill.name}`,
           longest: longestOf(file),
         });
-  const run = beginRun(input);
+  const run = beginRun(start);
   run.seen.checks.push(...looking.seen.checks);
   return await conclude(run, await carryOut(run), input);
 }
@@ -85,28 +92,8 @@ interface Input {
   readonly options: DrillOptions;
   readonly file: DrillFile;
   readonly cluster: Cluster | undefined;
-}
-
-/** Its clock starts now. */
-function beginRun({ context, file, cluster }: Input): Run {
-  const began = context.host.monotonic();
-  const clock = (): number => context.host.monotonic() - began;
-  return {
-    context,
-    drill: file.drill,
-    cluster,
-    started: timeText(context.host.now()),
-    clock,
-    checks: { cluster, signal: context.host.signal, now: clock },
-    seen: {
-      attempts: [],
-      target: undefined,
-      killed: undefined,
-      checks: [],
-      troubles: [],
-      taken: false,
-    },
-  };
+  /** Null: a live cluster. */
+  readonly restsOn: string | null;
 }
 
 async function guard({ context, options, file, cluster }: Input): Promise<void> {
@@ -141,39 +128,6 @@ async function reportsFolder(folder: string): Promise<void> {
 function longestOf({ drill }: DrillFile): number {
   const after = drill.after.reduce((sum, { timeout }) => sum + timeout, 0);
   return drill.abort.timeout + after + 10 * 60_000;
-}
-
-/** Steady state and target; nothing is killed. */
-async function look(run: Run): Promise<{ readonly target: Target } | { readonly ending: Ending }> {
-  let target: Target | undefined;
-  const ending = await endingOf(run, async () => {
-    await steadyState(run);
-    target = await chooseVictim(run);
-    return undefined;
-  });
-  if (ending !== undefined) return { ending };
-  if (target === undefined) throw new TypeError("neither a target nor a reason why not");
-  return { target };
-}
-
-/** Throws an OperatorError `NOT_STEADY` when a check of the steady state fails: then nothing is killed. */
-async function steadyState(run: Run): Promise<void> {
-  run.context.talk({ type: "step", text: "checking that all is well before" });
-  await runChecks(run, { specs: run.drill.steadyState, when: "before" });
-  const results = run.seen.checks;
-  const failed = results.filter(({ passed }) => !passed);
-  const [first] = failed;
-  if (first === undefined) {
-    const text = results.map(({ id, detail }) => `${id}: ${detail}`).join("; ");
-    run.context.talk({ type: "done", text });
-    return;
-  }
-  throw new OperatorError(
-    "drillFailed",
-    "NOT_STEADY",
-    `nothing was killed, for it is not well now: ${failed.map(({ id, detail }) => `${id}: ${detail}`).join("; ")}`,
-    first.hint === undefined ? {} : { hint: first.hint },
-  );
 }
 
 function refuse({ failure }: Ending): never {
@@ -215,7 +169,7 @@ async function consent({ victim }: Target, { context, options, file }: Input): P
 
 /** Writes the report. One that cannot be kept makes a pass none: the gate would never see it. */
 async function conclude(run: Run, ending: Ending, input: Input): Promise<DrillResult> {
-  const { file, options, context } = input;
+  const { file, options, context, restsOn } = input;
   const report = makeReport(
     {
       drill: file.drill.name,
@@ -226,7 +180,7 @@ async function conclude(run: Run, ending: Ending, input: Input): Promise<DrillRe
       toolVersion: VERSION,
       started: run.started,
       window: file.drill.recovery.window,
-      restsOn: null,
+      restsOn,
     },
     { ...ending, ended: timeText(context.host.now()) },
   );

@@ -105,8 +105,14 @@ async function whyNot(
   },
 ): Promise<string | undefined> {
   const { one, lastRun, known } = input;
-  if (lastRun.restsOn !== null) return `it rests on a stand-in (${lastRun.restsOn})`;
+  if (lastRun.restsOn !== null) {
+    return `it rests on ${lastRun.restsOn}; only a live cluster counts`;
+  }
   if (lastRun.fileSha256 !== one.drillSha256) return "the drill file changed since";
+  if (one.live !== undefined && one.chart !== null && one.live.chart !== one.chart) {
+    const runs = one.live.chart === null ? "has no such release" : `runs ${one.live.chart}`;
+    return `${one.live.where} ${runs}, and ${one.chart} is pinned`;
+  }
   const ran = Date.parse(lastRun.started);
   for (const path of one.valuesFiles) {
     if ((await changedAt(context, path)) > ran) return `${path} changed since`;

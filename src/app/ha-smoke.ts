@@ -13,7 +13,7 @@ import { RESULT_DIR } from "../sys/result-file.ts";
 import { findArchives } from "./archives.ts";
 import { clusterHere } from "./ha-cluster.ts";
 import type { Cluster } from "../ha/cluster.ts";
-import type { CheckSpec } from "../ha/drill/schema.ts";
+import type { CheckSpec } from "../ha/drill/check-schema.ts";
 import type { BackupFacts } from "../ha/smoke/backup.ts";
 import type { SmokeResult, SmokeTask } from "../ha/smoke/run.ts";
 import type { Host } from "../sys/host.ts";

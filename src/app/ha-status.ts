@@ -9,11 +9,13 @@ import { sha256Hex } from "../sys/hash.ts";
 import { readInput, readReleases, shortPath } from "./ha-values.ts";
 import { recordPasses } from "./ha-record.ts";
 import { readReportHeads } from "./ha-reports.ts";
+import { liveCharts } from "./ha-status-live.ts";
 import type { Component } from "../ha/components.ts";
-import type { Judgement } from "../ha/gate.ts";
+import type { Judgement, LiveChart } from "../ha/gate.ts";
 import type { Pass } from "../ha/passes.ts";
 import type { Context } from "./context.ts";
 import type { ReportHead } from "./ha-reports.ts";
+import type { AskCluster, LiveCharts } from "./ha-status-live.ts";
 
 export { COMPONENTS_FILE } from "../ha/components.ts";
 
@@ -24,6 +26,9 @@ export interface StatusOptions {
   readonly reports: string;
   /** Write passes from the reports first. */
   readonly record: boolean;
+  /** Whether the cluster is asked which charts run. */
+  readonly ask: AskCluster;
+  readonly dataDir: string | undefined;
   readonly workingDirectory: string;
 }
 
@@ -34,6 +39,8 @@ export interface ComponentStatus extends Judgement {
   /** The drill file as a person would write it here. */
   readonly drillFile: string;
   readonly chart: string | null;
+  /** Undefined: no cluster was asked, or the component names no release. */
+  readonly live: LiveChart | undefined;
   readonly pass: Pass | undefined;
 }
 
@@ -43,6 +50,8 @@ export interface StatusResult {
   readonly passesFile: string;
   /** Components whose pass was written by this run. */
   readonly recorded: readonly string[];
+  /** The cluster that was asked, for people; undefined: none was. */
+  readonly cluster: string | undefined;
 }
 
 /** A component with everything its proof hangs on, read from the files. */
@@ -57,19 +66,21 @@ export interface ReadComponent {
   /** Absolute. */
   readonly valuesFiles: readonly string[];
   readonly values: readonly Uint8Array[];
-  /** Newest run of its drill for which there is a report. */
+  /** Undefined: no cluster was asked, or the component names no release. */
+  readonly live: LiveChart | undefined;
+  /** Newest run of its drill against a live cluster for which there is a report, else newest of all. */
   readonly lastRun: ReportHead | undefined;
 }
 
 /**
  * Judges each component. Findings are a result, not an error. Throws
  * OperatorErrors: `FILE_MISSING`, `COMPONENTS_INVALID`, `PASSES_INVALID`,
- * `DRILL_INVALID`, those of `parseReleases`, and when recording `PASSES_NOT_WRITTEN`.
+ * `DRILL_INVALID`, those of `parseReleases` and `liveCharts`, and when recording `PASSES_NOT_WRITTEN`.
  */
 export async function haStatus(context: Context, options: StatusOptions): Promise<StatusResult> {
   const { componentsFile, workingDirectory } = options;
   const passesFile = join(dirname(componentsFile), "passes.yaml");
-  const components = await readComponents(options);
+  const { components, live } = await readComponents(context, options);
   const text = await readTextIfPresent(passesFile);
   const before: ReadonlyMap<string, Pass> =
     text === undefined ? new Map() : parsePasses(text, passesFile);
@@ -78,6 +89,7 @@ export async function haStatus(context: Context, options: StatusOptions): Promis
     : before;
   return {
     passesFile,
+    cluster: live?.label,
     recorded: components
       .map(({ component }) => component.name)
       .filter((name) => passes.get(name) !== before.get(name)),
@@ -88,6 +100,7 @@ export async function haStatus(context: Context, options: StatusOptions): Promis
         drill: one.drill,
         drillFile: shortPath(one.component.drill, workingDirectory),
         chart: one.chart,
+        live: one.live,
         pass,
         ...judge({
           now: context.host.now(),
@@ -100,7 +113,13 @@ export async function haStatus(context: Context, options: StatusOptions): Promis
   };
 }
 
-async function readComponents(options: StatusOptions): Promise<readonly ReadComponent[]> {
+async function readComponents(
+  context: Context,
+  options: StatusOptions,
+): Promise<{
+  readonly components: readonly ReadComponent[];
+  readonly live: LiveCharts | undefined;
+}> {
   const { componentsFile, workingDirectory, reports } = options;
   const bytes = await readInput(componentsFile, {
     shown: shortPath(componentsFile, workingDirectory),
@@ -108,6 +127,10 @@ async function readComponents(options: StatusOptions): Promise<readonly ReadComp
   });
   const components = parseComponents(new TextDecoder().decode(bytes), componentsFile);
   const heads = await readReportHeads(reports);
+  const live = await liveCharts(context, {
+    ...options,
+    releases: components.flatMap(({ release }) => release ?? []),
+  });
   const read: ReadComponent[] = [];
   for (const component of components) {
     const file = await readDrillFile(component.drill);
@@ -122,10 +145,17 @@ async function readComponents(options: StatusOptions): Promise<readonly ReadComp
       drillSha256: sha256Hex(file.text),
       ...pins,
       values,
-      lastRun: heads.find(({ drill, verdict }) => drill === file.drill.name && isProof(verdict)),
+      live: component.release === undefined ? undefined : live?.chartOf(component.release),
+      lastRun: lastRunOf(file.drill.name, heads),
     });
   }
-  return read;
+  return { components: read, live };
+}
+
+/** What ran on a stand-in only counts where nothing else did: it must not hide a pass of the live cluster. */
+function lastRunOf(name: string, heads: readonly ReportHead[]): ReportHead | undefined {
+  const runs = heads.filter(({ drill, verdict }) => drill === name && isProof(verdict));
+  return runs.find(({ restsOn }) => restsOn === null) ?? runs[0];
 }
 
 /** A run that was cut off says nothing either way. */

@@ -82,4 +82,6 @@ export interface CommandContext extends Context {
     readonly isTerminal: boolean;
     write(bytes: Uint8Array): Promise<void>;
   };
+  /** Characters in a line of the terminal. */
+  readonly columns: number;
 }

@@ -19,6 +19,9 @@ import type { Command, CommandContext, Outcome } from "./command.ts";
 import type { EnvelopeError } from "./envelope.ts";
 import type { Talk } from "./talk.ts";
 
+/** A line of a terminal that nobody made narrower, for what is kept in a file. */
+const COLUMNS = 100;
+
 export interface Surroundings {
   readonly host: Host;
   readonly terminal: Terminal;
@@ -174,6 +177,7 @@ class Run {
       host,
       workingDirectory,
       stdout: { isTerminal: terminal.stdoutIsTerminal, write: (bytes) => terminal.out(bytes) },
+      columns: terminal.stderrIsTerminal ? terminal.columns() : COLUMNS,
       talk: (event: AppEvent) =>
         event.type === "warning" ? this.#warn(event) : this.talk.event(event),
       ask:

@@ -4,7 +4,7 @@ import { readTextIfPresent } from "../sys/files.ts";
 import { secretValue, serviceAddress } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import type { PostgresAddress } from "../sys/postgres.ts";
-import type { PasswordFrom } from "./drill/schema.ts";
+import type { PasswordFrom } from "./drill/schema-parts.ts";
 
 export interface HostPort {
   readonly host: string;

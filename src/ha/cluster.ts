@@ -127,6 +127,8 @@ export async function serviceAddress({ host, server }: Cluster, name: string): P
 
 export interface ClusterNode {
   readonly name: string;
+  /** As the node tells it: `Debian GNU/Linux 12 (bookworm)`. */
+  readonly osImage: string;
   readonly addresses: readonly string[];
   readonly ready: boolean;
   readonly schedulable: boolean;
@@ -158,6 +160,7 @@ export async function nodesOf({ host, server }: Cluster): Promise<readonly Clust
     };
     return {
       name: text(item, "metadata", "name"),
+      osImage: text(item, "status", "nodeInfo", "osImage"),
       addresses: (Array.isArray(addresses) ? addresses : []).map((one) => text(one, "address")),
       ready: is("Ready") === true,
       schedulable: field(field(item, "spec"), "unschedulable") !== true,

@@ -2,14 +2,14 @@
 import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments } from "yaml";
 import { OperatorError } from "../errors.ts";
 import { mergeAll } from "./merge-values.ts";
-import { plainScalar } from "./yaml-scalar.ts";
+import { keyOf, scalarOf, textOf } from "./document-scalar.ts";
+import { MERGE, mergedEntries } from "./merge-keys.ts";
 import type { Document, Node, ParsedNode, YAMLMap } from "yaml";
-import type { MapNode, Place, Scalar, ValueNode } from "./value-node.ts";
+import type { MapNode, Place, ValueNode } from "./value-node.ts";
 import type { YamlDialect } from "./yaml-scalar.ts";
 
 /** A file that grows beyond this through aliases is an attack or a mistake. */
 const NODES_MAX = 200_000;
-const MERGE = "<<";
 
 export interface DuplicateKey {
   readonly key: string;
@@ -64,6 +64,7 @@ class Reader {
   readonly duplicates: DuplicateKey[] = [];
   readonly #lines: LineCounter;
   readonly #options: ParseOptions;
+  readonly #dialect: YamlDialect;
   /** Looking for an anchor walks the document: once for each alias, however often it is met. */
   readonly #targets = new Map<Node, Node>();
   #nodes = 0;
@@ -71,6 +72,7 @@ class Reader {
   constructor(lines: LineCounter, options: ParseOptions) {
     this.#lines = lines;
     this.#options = options;
+    this.#dialect = options.dialect ?? "helm";
   }
 
   empty(): MapNode {
@@ -114,7 +116,7 @@ class Reader {
       });
       return { kind: "list", items, at: from.at };
     }
-    const value = isScalar(node) ? this.#scalar(node) : null;
+    const value = isScalar(node) ? scalarOf(node, this.#dialect) : null;
     return { kind: "scalar", value, secret: this.#options.secret === true, at: from.at };
   }
 
@@ -155,27 +157,9 @@ class Reader {
     };
   }
 
-  /** As sigs.k8s.io/yaml makes JSON of it: `1:` is "1", and in YAML 1.1 `on:` is "true". */
   #key(key: unknown, at: Place): string {
-    if (!isScalar(key)) throw this.#invalid(at.line, "a key that is not a text");
-    const value = this.#scalar(key);
-    // A number of more digits than a double has keeps them all: it never becomes one there.
-    const isLong = typeof value === "number" && !Number.isSafeInteger(value);
-    const text = textOf(key.value).replaceAll("_", "");
-    return isLong && /^[-+]?[1-9][0-9]{15,18}$/.test(text) ? String(BigInt(text)) : String(value);
-  }
-
-  #scalar(node: { value: unknown; type?: string; tag?: string }): Scalar {
-    const { dialect = "helm" } = this.#options;
-    const text = textOf(node.value);
-    const tag = node.tag?.replace(/^tag:yaml\.org,2002:/, "!!");
-    if (node.value instanceof Uint8Array) return new TextDecoder().decode(node.value);
-    if (tag === "!!binary") return Buffer.from(text, "base64").toString("utf8");
-    if (tag === "!!int" || tag === "!!float" || tag === "!!bool" || tag === "!!null") {
-      return plainScalar(text, dialect);
-    }
-    const isPlain = node.type === "PLAIN" && (tag === undefined || tag === "?");
-    return isPlain ? plainScalar(text, dialect) : text;
+    if (isScalar(key)) return keyOf(key, this.#dialect);
+    throw this.#invalid(at.line, "a key that is not a text");
   }
 
   #place(node: { range?: readonly number[] | null | undefined }): Place {
@@ -194,39 +178,9 @@ class Reader {
   }
 }
 
-/** What a merge key brings in; of several maps the earlier wins. Undefined when it names no map. */
-function mergedEntries(value: ValueNode): Map<string, ValueNode> | undefined {
-  const entries = new Map<string, ValueNode>();
-  for (const one of value.kind === "list" ? value.items : [value]) {
-    if (one.kind !== "map") return undefined;
-    for (const [key, inner] of one.entries) if (!entries.has(key)) entries.set(key, inner);
-  }
-  return entries;
-}
-
-/** Follows the merge keys of a tree that was read with `mergeKeys: false`. */
-export function followMergeKeys(node: MapNode): MapNode {
-  const follow = (inner: ValueNode): ValueNode => {
-    if (inner.kind === "map") return followMergeKeys(inner);
-    return inner.kind === "list" ? { ...inner, items: inner.items.map(follow) } : inner;
-  };
-  const own = new Map([...node.entries].map(([key, inner]) => [key, follow(inner)]));
-  const merge = own.get(MERGE);
-  const merged = merge === undefined ? undefined : mergedEntries(merge);
-  if (merged === undefined) return { ...node, entries: own };
-  own.delete(MERGE);
-  return { ...node, entries: new Map([...merged, ...own]) };
-}
-
 interface From {
   readonly document: Document.Parsed;
   readonly at: Place;
-}
-
-/** The library makes a symbol of a key `!!merge <<`, as SOPS writes merge keys. */
-function textOf(value: unknown): string {
-  if (typeof value === "symbol") return value.description ?? "";
-  return typeof value === "string" ? value : "";
 }
 
 function isNode(value: unknown): value is Node {

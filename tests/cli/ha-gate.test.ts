@@ -8,16 +8,19 @@ import { PROGRAMS, run, temporaryFolder } from "./program.ts";
 
 const TESTS = fileURLToPath(new URL("../ha", import.meta.url));
 
-/** The report of a real drill, as if it had been one of the example's drill file, just now. */
-async function leaveReport(folder: string): Promise<void> {
+/** The report of a real drill, as if it had been one of the example's drill file against a live cluster, just now. */
+async function leaveReport(
+  folder: string,
+  change: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   const report = JSON.parse(await readFile(join(TESTS, "fixtures/passed.json"), "utf8"));
   const drill = await readFile(join(folder, "ha/drills/postgres-primary-kill.yaml"));
   const fileSha256 = createHash("sha256").update(drill).digest("hex");
   const started = new Date(Date.now() + 1000).toISOString();
-  await mkdir(join(folder, "reports"));
+  await mkdir(join(folder, "reports"), { recursive: true });
   await writeFile(
     join(folder, "reports/run.json"),
-    JSON.stringify({ ...report, fileSha256, started }),
+    JSON.stringify({ ...report, fileSha256, started, restsOn: null, ...change }),
   );
 }
 
@@ -40,11 +43,31 @@ for (const { name, command } of PROGRAMS) {
       );
       expect((await status()).code).toBe(0);
 
+      await leaveReport(cwd, { restsOn: "a stand-in for K3s" });
+      const refused = await status("--record", "--strict");
+      expect(refused.code).toBe(12);
+      expect(refused.stderr).toContain(
+        "it rests on a stand-in for K3s; only a live cluster counts",
+      );
+      expect(refused.stdout).not.toContain("recorded postgres");
+
       await leaveReport(cwd);
       const recorded = await status("--record", "--strict");
       expect([recorded.code, recorded.stderr]).toEqual([0, ""]);
       expect(recorded.stdout).toContain("postgresql-ha@16.3.4  away 6.51 s of 30 s");
       expect(recorded.stdout).toContain("recorded postgres in ");
+
+      const nothing = await status("--live");
+      expect([nothing.code, nothing.stderr]).toEqual([
+        5,
+        expect.stringContaining("no component of the list names its release"),
+      ]);
+      const list = join(cwd, "ha/components.yaml");
+      const text = await readFile(list, "utf8");
+      await writeFile(list, text.replace("    drill:", "    release: db/pg\n    drill:"));
+      const live = await status("--live");
+      expect([live.code, live.stderr]).toEqual([5, expect.stringContaining("leave out --live")]);
+      expect((await status("--live", "--offline")).code).toBe(2);
 
       await writeFile(join(cwd, "ha/values/pg.yaml"), "pgpool: {}\n");
       const moved = await status("--strict", "--json");
@@ -68,7 +91,7 @@ for (const { name, command } of PROGRAMS) {
       await cp(join(TESTS, "fixtures/passed.json"), join(cwd, "pg.json"));
       const made = await run([...command, "ha", "report", "pg.json"], { cwd });
       expect([made.code, made.stdout]).toEqual([0, `${join(cwd, "pg.html")}\n`]);
-      expect(made.stderr).toMatch(/━▼×+▲━.* passed: away for 6\.51 s/);
+      expect(made.stderr).toMatch(/━▼×+▲━.* passed, not on a live cluster: 6\.51 s of 30 s/);
       expect(await readFile(join(cwd, "pg.html"), "utf8")).toStartWith("<!doctype html>");
       const refused = await run([...command, "ha", "report", "pg.html"], { cwd });
       expect([refused.code, refused.stdout]).toEqual([2, ""]);

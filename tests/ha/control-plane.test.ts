@@ -112,7 +112,12 @@ describe.skipIf(skipWithoutLab())("a control plane of three", () => {
     const ran = await runDrill(otherThan(leader), drillFile(KILL_K3S), {
       row: "control plane: k3s killed on etcd's leader",
     });
-    expect(ran.result).toMatchObject({ verdict: "passed", reasons: [], lost_acked: 0 });
+    expect(ran.result).toMatchObject({
+      verdict: "passed",
+      reasons: [],
+      lost_acked: 0,
+      rests_on: "a stand-in for K3s",
+    });
     expect(ran.exitCode).toBe(0);
     expect(ran.result["new_primary"]).not.toBe(ran.result["old_primary"]);
     await serverAt(leader).startCluster({ timeout: 180_000 }); // put back by the drill, perhaps not ready yet
@@ -180,6 +185,27 @@ describe.skipIf(skipWithoutLab())("a control plane of three", () => {
     expect(await node()).not.toBe(before);
     const cordoned = ["get", "nodes", "-o", "jsonpath={.items[*].spec.unschedulable}"];
     expect(await first.kubectl(...cordoned)).toBe("");
+  }, 300_000);
+
+  test("a server that only lost its k3s is not switched off, although another leads", async () => {
+    const leader = await etcdLeader();
+    const looking = otherThan(leader);
+    // As if poweroff were refused, or went to another machine, while k3s goes down for its own reasons.
+    const pretend = `#!/bin/sh
+host=$1; shift
+case "$*" in *poweroff*) set -- systemctl stop k3s ;; esac
+exec ${THROUGH.slice(0, -1).join(" ")} "$host" "$@"
+`;
+    looking.write("/root/pretend", pretend, 0o755);
+    const kill = `{method: server-off, through: [/root/pretend, "root@{host}"]}`;
+    const after = "{id: ready, timeout: 60s, readyz: {}}";
+    const file = drillFile({ name: "not-off", target: LEADER, kill, after });
+    const ran = await runDrill(looking, file.replace("window: 60s", "window: 25s"));
+    expect(ran.exitCode).toBe(12);
+    expect(ran.result).toMatchObject({ verdict: "failed", lost_acked: 0 });
+    expect(ran.result["new_primary"]).not.toBe(ran.result["old_primary"]);
+    expect(String(ran.result["reasons"])).toContain("lived on after the kill");
+    await serverAt(leader).startCluster({ timeout: 180_000 });
   }, 300_000);
 
   test("a whole server is switched off: the other two serve on, and it is a voter again after its start", async () => {

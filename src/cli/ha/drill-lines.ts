@@ -1,10 +1,21 @@
 /** The report of a drill as a timeline for people, and as fields of the result envelope. */
+import { drillTimeline } from "../../app/ha-reports.ts";
 import { spanText } from "../../words.ts";
 import { formatDuration } from "../format.ts";
 import type { DrillReport } from "../../ha/drill/report.ts";
 
-/** Plain lines, the verdict first; what is not known is left out. */
-export function drillLines(report: DrillReport, files: readonly string[]): string[] {
+/** `NAME: ━━▼××▲━━ passed: …`, for a terminal of that width; the same after a drill and from its report. */
+export function timelineLine(report: DrillReport, columns: number): string {
+  const name = `${report.drill}: `;
+  return name + drillTimeline(report, Math.max(0, columns - name.length));
+}
+
+/** Lines with the verdict first, as a timeline where there is a terminal of so many `columns`; what is not known is left out. */
+export function drillLines(
+  report: DrillReport,
+  options: { readonly files: readonly string[]; readonly columns?: number | undefined },
+): string[] {
+  const { files, columns } = options;
   const rows: readonly (readonly [string, string | undefined])[] = [
     ["killed", killedText(report)],
     ["noticed", sinceKill(report, report.detectedAt) ?? unnoticed(report)],
@@ -22,13 +33,18 @@ export function drillLines(report: DrillReport, files: readonly string[]): strin
           `${passed ? "" : "NOT "}${id}: ${detail}`,
         ] as const,
     ),
+    ["rests on", restsText(report)],
     ...report.reasons.map((reason) => ["because", reason] as const),
     ...files.map((file) => ["report", file] as const),
   ];
   return [
-    `${report.drill}: ${report.verdict}`,
+    columns === undefined ? `${report.drill}: ${report.verdict}` : timelineLine(report, columns),
     ...rows.flatMap(([name, text]) => (text === undefined ? [] : `  ${name.padEnd(12)} ${text}`)),
   ];
+}
+
+function restsText({ restsOn }: DrillReport): string | undefined {
+  return restsOn === null ? undefined : `${restsOn}; not on a live cluster`;
 }
 
 function killedText({ victim, killedAt, started }: DrillReport): string | undefined {
@@ -110,6 +126,7 @@ export function drillFields(
     gaps: report.gaps,
     errors_by_kind: report.errors,
     checks: report.checks,
+    rests_on: report.restsOn,
     reports: files,
   };
 }

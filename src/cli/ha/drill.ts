@@ -49,11 +49,12 @@ export const haDrillCommand: Command = {
       dryRun: input.has("dry-run"),
       yes: input.has("yes"),
     });
-    const { report, failure } = result;
+    const { report, failure, files } = result;
+    const columns = context.stdout.isTerminal ? context.columns : undefined;
     return {
       exit: failure?.exit ?? "ok",
-      lines: report === undefined ? result.lines : drillLines(report, result.files),
-      fields: report === undefined ? { dry_run: true } : drillFields(report, result.files),
+      lines: report === undefined ? result.lines : drillLines(report, { files, columns }),
+      fields: report === undefined ? { dry_run: true } : drillFields(report, files),
       ...(failure === undefined ? {} : { failures: [failure] }),
     };
   },

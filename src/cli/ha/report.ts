@@ -1,12 +1,10 @@
 /** `railiance-cluster ha report` */
 import { resolve } from "node:path";
-import { drillTimeline, renderReport } from "../../app/ha-reports.ts";
+import { renderReport } from "../../app/ha-reports.ts";
 import { COMMON_FLAGS, pathOf } from "../args.ts";
+import { timelineLine } from "./drill-lines.ts";
 import { HA } from "./group.ts";
 import type { Command } from "../command.ts";
-
-/** A line of a terminal that nobody made wider. */
-const COLUMNS = 100;
 
 export const haReportCommand: Command = {
   name: "ha report",
@@ -35,7 +33,8 @@ export const haReportCommand: Command = {
     const [given = ""] = input.positionals;
     const path = resolve(context.workingDirectory, given);
     const { report, page } = await renderReport({ path, output: pathOf(input, "output", context) });
-    context.talk({ type: "note", text: `${report.drill}: ${drillTimeline(report, COLUMNS)}` });
+    // A note stands two characters in.
+    context.talk({ type: "note", text: timelineLine(report, context.columns - 2) });
     return {
       exit: "ok",
       lines: [page],

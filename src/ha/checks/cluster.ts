@@ -6,7 +6,7 @@ import { nodesOf, readyEndpoints } from "../cluster.ts";
 import { etcdMembers, memberServes } from "../resolve/etcd.ts";
 import { bad, good } from "./outcome.ts";
 import type { Cluster } from "../cluster.ts";
-import type { CheckSettings } from "../drill/schema.ts";
+import type { CheckSettings } from "../drill/check-schema.ts";
 import type { CheckOutcome } from "./outcome.ts";
 
 export async function checkEndpoints(

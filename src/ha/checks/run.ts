@@ -15,7 +15,7 @@ import { bad } from "./outcome.ts";
 import { checkPatroni, checkPgbouncer, checkPgpool, checkPostgres } from "./postgres.ts";
 import { checkSentinel } from "./redis.ts";
 import type { Cluster } from "../cluster.ts";
-import type { CheckSpec } from "../drill/schema.ts";
+import type { CheckSpec } from "../drill/check-schema.ts";
 import type { CheckOutcome } from "./outcome.ts";
 
 export interface CheckContext {

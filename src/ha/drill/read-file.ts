@@ -4,7 +4,8 @@ import { OperatorError } from "../../errors.ts";
 import { readTextIfPresent } from "../../sys/files.ts";
 import { parseDrill } from "./schema.ts";
 import type { Document } from "yaml";
-import type { Drill, SchemaProblem } from "./schema.ts";
+import type { Drill } from "./schema.ts";
+import type { SchemaProblem } from "./schema-parts.ts";
 
 const SHOWN = 5;
 

@@ -58,7 +58,7 @@ export interface DrillReport {
   readonly checks: readonly CheckResult[];
   /** Each attempt as [stream (0 fresh, 1 held), began, ended, error or null]. */
   readonly attempts: readonly (readonly [number, number, number, string | null])[];
-  /** What stood behind K3s: `lab` where a result rests on the stand-in. */
+  /** What it rests on where that is no live cluster, as `whatItRestsOn` says it; null for a live one. */
   readonly restsOn: string | null;
 }
 

@@ -9,7 +9,7 @@ import { processVictim } from "./process.ts";
 import { serviceVictim } from "./service.ts";
 import type { Host } from "../../sys/host.ts";
 import type { Cluster, Pod } from "../cluster.ts";
-import type { KillSpec } from "../drill/schema.ts";
+import type { KillSpec } from "../drill/kill-schema.ts";
 import type { Primary } from "../resolve/target.ts";
 
 export interface Victim {

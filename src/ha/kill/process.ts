@@ -2,7 +2,7 @@
 import { OperatorError } from "../../errors.ts";
 import { readTextIfPresent } from "../../sys/files.ts";
 import { processState, signalProcess } from "../../sys/processes.ts";
-import type { KillSpec } from "../drill/schema.ts";
+import type { KillSpec } from "../drill/kill-schema.ts";
 import type { Primary } from "../resolve/target.ts";
 import type { Victim } from "./kill.ts";
 

@@ -4,10 +4,12 @@ import { tailOf } from "../../sys/exec.ts";
 import { UNINTERRUPTED } from "../../sys/host.ts";
 import { hostAddresses, isIPv4, isIPv6 } from "../../sys/network.ts";
 import { killFailed, notPutBack } from "./failed.ts";
+import { serverVictim } from "./server.ts";
 import type { RunResult } from "../../sys/exec.ts";
-import type { KillSpec } from "../drill/schema.ts";
+import type { KillSpec } from "../drill/kill-schema.ts";
 import type { Primary } from "../resolve/target.ts";
 import type { KillInput, Victim } from "./kill.ts";
+import type { OnServer } from "./server.ts";
 
 type ServiceSpec = Extract<KillSpec, { method: "service-stop" | "service-kill" | "server-off" }>;
 type Systemctl = (...args: readonly string[]) => Promise<RunResult>;
@@ -19,20 +21,10 @@ export function serviceVictim(spec: ServiceSpec, { host, primary }: KillInput): 
   const prefix = (spec.through ?? []).map((word) =>
     word.replaceAll("{name}", primary.name).replaceAll("{host}", primary.host),
   );
-  const systemctl: Systemctl = (...args) =>
-    host.run([...prefix, "systemctl", ...args], {
-      timeout: spec.method === "server-off" ? 15_000 : 120_000,
-      signal: UNINTERRUPTED,
-    });
-  if (spec.method === "server-off") {
-    return {
-      text: `the whole server ${primary.name}`,
-      labels: {},
-      // No goodbye to anybody: as when its power fails. The connection dies with it, so the exit code says nothing.
-      kill: async () => void (await systemctl("poweroff", "--force", "--force")),
-      putBack: () => Promise.resolve(),
-    };
-  }
+  const onServer: OnServer = (command, timeout) =>
+    host.run([...prefix, ...command], { timeout, signal: UNINTERRUPTED });
+  if (spec.method === "server-off") return serverVictim(primary, onServer);
+  const systemctl: Systemctl = (...args) => onServer(["systemctl", ...args], 120_000);
   return unitVictim(spec, { systemctl, on: prefix.length === 0 ? "" : ` on ${primary.name}` });
 }
 

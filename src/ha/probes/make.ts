@@ -5,7 +5,7 @@ import { kubernetesProbe } from "./kubernetes.ts";
 import { redisProbe } from "./redis.ts";
 import { sqlProbe } from "./sql.ts";
 import type { Cluster } from "../cluster.ts";
-import type { ProbeSpec } from "../drill/schema.ts";
+import type { ProbeSpec } from "../drill/probe-schema.ts";
 import type { Probe } from "./probe.ts";
 
 export async function makeProbe(

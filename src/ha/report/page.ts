@@ -1,12 +1,12 @@
 /** The page of a drill: one file that opens anywhere, years later, without a network. */
-import { count } from "../../words.ts";
 import { availabilityChart } from "./chart.ts";
-import { figureRows, gapText } from "./figures-table.ts";
+import { gapText } from "./figures-table.ts";
 import { html } from "./html.ts";
+import { checks, figures, troubles } from "./page-tables.ts";
 import { closeUp, spanOf } from "./scale.ts";
 import { STYLE } from "./style.ts";
 import { millisecondsText, outcomeText, writesText } from "./words.ts";
-import type { CheckResult, DrillReport } from "../drill/report.ts";
+import type { DrillReport } from "../drill/report.ts";
 import type { Markup } from "./html.ts";
 import type { Span } from "./scale.ts";
 
@@ -66,7 +66,7 @@ function verdict(report: DrillReport): Markup {
 /** What stands behind a result belongs beside it, not in a footnote. */
 function rests({ restsOn }: DrillReport): Markup | undefined {
   if (restsOn === null) return undefined;
-  return html`<p class="soft">Rests on a stand-in (${restsOn}), not on a live cluster.</p>`;
+  return html`<p>Rests on ${restsOn}; proves nothing of a live cluster.</p>`;
 }
 
 function tiles(report: DrillReport): Markup {
@@ -94,15 +94,19 @@ function charts(report: DrillReport): Markup {
     >failed, as wide as it took.`;
   return html`<section>
     <h2>Availability</h2>
-    ${near === undefined ? undefined : chartPair(report, { span: near, id: "near", caption: html`Around the kill.` })}
-    ${chartPair(report, { span, id: "all", caption: html`${marks} ${zero}` })}
+    ${
+      near === undefined
+        ? chartPair(report, { span, id: "all" })
+        : html`${chartPair(report, { span: near, id: "near", title: "Around the kill" })}${chartPair(report, { span, id: "all", title: "The whole drill" })}`
+    }
+    <p class="soft">${marks} ${zero}</p>
   </section>`;
 }
 
 /** Drawn for both widths: letters of a drawing shrunk to a phone cannot be read. */
 function chartPair(
   report: DrillReport,
-  { span, id, caption }: { readonly span: Span; readonly id: string; readonly caption: Markup },
+  { span, id, title }: { readonly span: Span; readonly id: string; readonly title?: string },
 ): Markup {
   const label = `${report.drill}: ${outcomeText(report)}`;
   const draw = (name: string, width: number): Markup =>
@@ -110,127 +114,15 @@ function chartPair(
       ${availabilityChart(report, { span, width, id: `${id}-${name}`, label })}
     </div>`;
   return html`<figure>
-    ${draw("wide", 1000)}${draw("narrow", 362)}
-    <figcaption>${caption}</figcaption>
+    ${title === undefined ? undefined : html`<figcaption>${title}</figcaption>`}${draw("wide", 1000)}${draw("narrow", 362)}
   </figure> `;
-}
-
-function figures(report: DrillReport): Markup {
-  const who = [
-    { name: "killed", value: report.victim },
-    { name: "primary before", value: report.oldPrimary },
-    { name: "primary after", value: report.newPrimary },
-  ].flatMap(({ name, value }) => (value === null ? [] : { name, value }));
-  const rows = [...figureRows(report), ...who].map(
-    ({ name, value }) =>
-      html`<tr>
-        <th scope="row">${name}</th>
-        <td>${value}</td>
-      </tr> `,
-  );
-  return html`<section>
-    <h2>Figures</h2>
-    <table>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </section>`;
-}
-
-const GAPS_SHOWN = 12;
-
-/** Each time without service, and what clients were told. */
-function troubles(report: DrillReport): Markup {
-  const origin = report.killedAt ?? 0;
-  const gaps = report.gaps.slice(0, GAPS_SHOWN).map(
-    ({ from, until, failures }) =>
-      html`<tr>
-        <td class="number">${signed(from - origin)}</td>
-        <td class="number">${until === null ? "not back" : signed(until - origin)}</td>
-        <td class="number">${until === null ? "–" : millisecondsText(until - from)}</td>
-        <td class="number">${failures}</td>
-      </tr> `,
-  );
-  const more = report.gaps.length - gaps.length;
-  const errors = Object.entries(report.errors).map(
-    ([kind, times]) =>
-      html`<tr>
-        <th scope="row">${kind}</th>
-        <td class="number">${times}</td>
-      </tr> `,
-  );
-  return html`${
-    gaps.length === 0
-      ? undefined
-      : html`<section>
-          <h2>Times without service</h2>
-          <table>
-            <thead>
-              <tr>
-                <th class="number">from</th>
-                <th class="number">until</th>
-                <th class="number">length</th>
-                <th class="number">failed</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${gaps}
-            </tbody>
-          </table>
-          ${more > 0 ? html`<p class="soft">and ${count(more, "more")}</p>` : undefined}
-        </section>`
-  }${
-    errors.length === 0
-      ? undefined
-      : html`<section>
-          <h2>What failed attempts were told</h2>
-          <table>
-            <tbody>
-              ${errors}
-            </tbody>
-          </table>
-        </section>`
-  }`;
-}
-
-function signed(milliseconds: number): string {
-  return `${milliseconds < 0 ? "−" : "+"}${millisecondsText(Math.abs(milliseconds))}`;
-}
-
-function checks(report: DrillReport, when: CheckResult["when"]): Markup {
-  const rows = report.checks
-    .filter((one) => one.when === when)
-    .map(
-      ({ id, passed, detail, hint }) =>
-        html`<tr>
-          <td class="${passed ? "ok" : "no"}">${passed ? "✔ holds" : "✘ fails"}</td>
-          <td>${id}</td>
-          <td>
-            ${detail}${hint === undefined || passed ? undefined : html`<span class="hint">${hint}</span>`}
-          </td>
-        </tr> `,
-    );
-  const title = when === "before" ? "Checks before" : "Checks afterwards";
-  const body =
-    rows.length === 0
-      ? html`<p class="soft">None was run.</p>`
-      : html`<table>
-          <tbody>
-            ${rows}
-          </tbody>
-        </table>`;
-  return html`<section>
-    <h2>${title}</h2>
-    ${body}
-  </section>`;
 }
 
 function footer(report: DrillReport, json: string | undefined): Markup {
   const base =
     report.restsOn === null
-      ? "The report names no stand-in: this ran against what serves there."
-      : `Rests on a stand-in: ${report.restsOn}.`;
+      ? "Ran against a live cluster."
+      : `Rests on ${report.restsOn}; proves nothing of a live cluster.`;
   return html`<footer class="soft">
     <p>
       ${base} From ${report.host}, railiance-cluster ${report.toolVersion}, ended

@@ -28,7 +28,8 @@ p{margin:4px 0;overflow-wrap:anywhere}
 .tiles dd{margin:0;font-size:1.2rem;font-weight:600;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .tiles dd.bad-text{color:var(--bad)}
 figure{margin:8px 0 0}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:4px}
+figure+figure{margin-top:20px}
+figcaption{color:var(--soft);font-size:.9rem;margin-bottom:2px}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--soft);font:12px system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .narrow{display:none}

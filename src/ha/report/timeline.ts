@@ -16,15 +16,16 @@ const LEAST_BAR = 12;
  * `━━━━▼××××▲━━━━━ passed: away for 1.8 s, 30 s were allowed; 0 of 312 …`, at
  * most `width` characters: a bar of what clients saw (`━` answered, `×` failed,
  * `·` nobody asked), and the outcome. Where both have no room, only the words,
- * cut if need be.
+ * cut if need be. A result that does not rest on a live cluster says so behind its verdict.
  */
 export function drillTimeline(report: DrillReport, width: number): string {
   const words = [outcomeText(report), writesText(report)].filter((one) => one !== undefined);
-  const said = `${report.verdict}: ${words.join("; ")}`;
+  const verdict = `${report.verdict}${report.restsOn === null ? "" : ", not on a live cluster"}`;
+  const said = `${verdict}: ${words.join("; ")}`;
   const room = Math.min(60, width - said.length - 1);
   const bar = room < LEAST_BAR ? undefined : barOf(report, room);
   if (bar !== undefined) return `${bar} ${said}`;
-  const short = `${report.verdict}: ${gap(report)}`;
+  const short = `${verdict}: ${gap(report)}`;
   const text = said.length <= width ? said : short;
   const left = width - text.length - 1;
   const small = left < LEAST_BAR ? undefined : barOf(report, left);

@@ -9,7 +9,7 @@ import { leaderOf, patroniMembers } from "./patroni.ts";
 import { poolNodes, primaryOf } from "./pgpool.ts";
 import { masterAddress } from "./sentinel.ts";
 import type { Cluster } from "../cluster.ts";
-import type { TargetSpec } from "../drill/schema.ts";
+import type { TargetSpec } from "../drill/target-schema.ts";
 
 /** Whoever holds the role, as the component names it. */
 export interface Primary {

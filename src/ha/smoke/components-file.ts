@@ -1,8 +1,8 @@
 /** The list of component checks (`ha/smoke.yaml`): the same checks that drills have before and after. */
 import { LineCounter, isNode, parseDocument } from "yaml";
 import { OperatorError } from "../../errors.ts";
-import { parseCheck } from "../drill/schema.ts";
-import type { CheckSpec } from "../drill/schema.ts";
+import { parseCheck } from "../drill/check-schema.ts";
+import type { CheckSpec } from "../drill/check-schema.ts";
 
 /** The checks in a file's text. Throws an OperatorError `SMOKE_FILE_INVALID`, exit usage, with every problem and its line. */
 export function parseComponents(text: string, file: string): readonly CheckSpec[] {

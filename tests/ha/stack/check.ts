@@ -1,6 +1,6 @@
 /** One check of ours, as `ha smoke` and a steady state run it. */
 import { runCheck } from "../../../src/ha/checks/run.ts";
-import { parseCheck } from "../../../src/ha/drill/schema.ts";
+import { parseCheck } from "../../../src/ha/drill/check-schema.ts";
 import type { CheckOutcome } from "../../../src/ha/checks/outcome.ts";
 
 /** `check` as it stands in a file. Throws when it is none. */

@@ -1,6 +1,6 @@
 /** What `ha drill` prints, for people and for programs. */
 import { describe, expect, test } from "bun:test";
-import { drillFields, drillLines } from "../../../src/cli/ha/drill-lines.ts";
+import { drillFields, drillLines, timelineLine } from "../../../src/cli/ha/drill-lines.ts";
 import type { DrillReport } from "../../../src/ha/drill/report.ts";
 
 const PASSED: DrillReport = {
@@ -39,7 +39,7 @@ const PASSED: DrillReport = {
 
 describe("the timeline of a drill", () => {
   test("has the kill, the gap, the writes and the verdict in plain lines", () => {
-    expect(drillLines(PASSED, ["/reports/a.json"])).toEqual([
+    expect(drillLines(PASSED, { files: ["/reports/a.json"] })).toEqual([
       "postgres-primary-kill: passed",
       "  killed       pod db/pg-0, at 02:00:03 UTC",
       "  noticed      after 0.2 s",
@@ -54,6 +54,16 @@ describe("the timeline of a drill", () => {
       "  then         rejoined: 3 backends",
       "  report       /reports/a.json",
     ]);
+  });
+
+  test("on a terminal begins with the drawn line, in its width, and says what the result rests on", () => {
+    const report = { ...PASSED, restsOn: "a stand-in for K3s" };
+    const [line = "", ...rest] = drillLines(report, { files: [], columns: 100 });
+    expect(line).toMatch(/^postgres-primary-kill: .*▼.* passed, not on a live cluster: /);
+    expect(Array.from(line).length).toBeLessThanOrEqual(100);
+    expect(line).toBe(timelineLine(report, 100));
+    expect(rest).toContain("  rests on     a stand-in for K3s; not on a live cluster");
+    expect(drillFields(report, [])["rests_on"]).toBe("a stand-in for K3s");
   });
 
   test("says what was not: no kill, no figures of one", () => {
@@ -76,7 +86,7 @@ describe("the timeline of a drill", () => {
       checks: [{ id: "pool", when: "before", passed: false, detail: "no primary" }],
       attempts: [],
     };
-    expect(drillLines(report, [])).toEqual([
+    expect(drillLines(report, { files: [] })).toEqual([
       "postgres-primary-kill: aborted",
       "  killed       nothing",
       "  well before  NOT pool: no primary",
@@ -86,14 +96,14 @@ describe("the timeline of a drill", () => {
 
   test("does not call service back that is not, nor writes lost that nobody counted", () => {
     const report = { ...PASSED, unavailable: null, firstOkAt: null, lostAcknowledged: null };
-    const text = drillLines(report, []).join("\n");
+    const text = drillLines(report, { files: [] }).join("\n");
     expect(text).toContain("gap          not closed; the window is 60 s");
     expect(text).toContain("99 acknowledged, lost ones not counted");
     expect(text).not.toContain("  back");
   });
 
   test("tells a kill that no client noticed", () => {
-    expect(drillLines({ ...PASSED, detectedAt: null }, [])).toContain(
+    expect(drillLines({ ...PASSED, detectedAt: null }, { files: [] })).toContain(
       "  noticed      by no client",
     );
   });

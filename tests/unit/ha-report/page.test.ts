@@ -33,6 +33,15 @@ function evil(): DrillReport {
   };
 }
 
+/** The kill, and a minute of calm after it. */
+function longDrill(): DrillReport {
+  const report = fixture("passed");
+  const end = report.attempts.at(-1)?.[2] ?? 0;
+  const calm = Array.from({ length: 300 }, (_, index) => end + 200 * (index + 1));
+  const attempts = [...report.attempts, ...calm.map((at) => [0, at, at + 5, null] as const)];
+  return { ...report, attempts };
+}
+
 describe("the page of a drill", () => {
   test("of every real report is well-formed and names verdict, window and each check", () => {
     for (const name of FIXTURES) {
@@ -56,7 +65,7 @@ describe("the page of a drill", () => {
     expect(shown).toContain("8.3 ms / 34 ms / 69 ms");
     expect(shown).toContain("primary before | 127.0.0.1:33079");
     expect(shown).toContain("primary after | 127.0.0.1:41087");
-    expect(shown).toContain("timeout | 6");
+    expect(shown).toContain("timeout | 6 times");
   });
 
   test("of the incident says that service did not come back, and claims nothing about lost writes", () => {
@@ -74,13 +83,15 @@ describe("the page of a drill", () => {
   });
 
   test("says at the verdict, not only below, that a result rests on a stand-in", () => {
-    const words = "Rests on a stand-in (lab), not on a live cluster.";
+    const words = "Rests on a stand-in for K3s; proves nothing of a live cluster.";
     const verdictOf = (report: DrillReport): string | undefined =>
       elementsOf(reportPage(report))
         .find(({ text }) => text === words)
         ?.parents.join(" ");
-    expect(verdictOf(fixture("passed", { restsOn: "lab" }))).toBe("html body main div");
-    expect(verdictOf(fixture("passed"))).toBeUndefined();
+    expect(verdictOf(fixture("passed", { restsOn: "a stand-in for K3s" }))).toBe(
+      "html body main div",
+    );
+    expect(shownText(reportPage(fixture("passed", { restsOn: null })))).not.toContain("Rests on");
   });
 
   test("refers to nothing outside itself, runs nothing, and forbids both", () => {
@@ -113,15 +124,8 @@ describe("the page of a drill", () => {
   });
 
   test("of a long drill shows the kill close up too, of a short one only once", () => {
-    const report = fixture("passed");
-    const end = report.attempts.at(-1)?.[2] ?? 0;
-    const calm = Array.from({ length: 300 }, (_, index) => end + 200 * (index + 1));
-    const long = {
-      ...report,
-      attempts: [...report.attempts, ...calm.map((at) => [0, at, at + 5, null] as const)],
-    };
-    expect(shownText(reportPage(long))).toContain("Around the kill.");
-    expect(shownText(reportPage(report))).not.toContain("Around the kill.");
+    expect(shownText(reportPage(longDrill()))).toContain("Around the kill | ");
+    expect(shownText(reportPage(fixture("passed")))).not.toContain("Around the kill | ");
   });
 
   test("of one single attempt is drawn without a figure that is no number", () => {
@@ -187,6 +191,27 @@ describe("the drawing", () => {
       "6.51 s without service",
       "6.51 s without service",
     ]);
+  });
+
+  test("has no line of a moment go through the name of a lane where one side of the drawing is free", () => {
+    const names = elementsOf(reportPage(longDrill()))
+      .filter(({ text }) => text === "new connections")
+      .map(({ attributes }) => attributes.get("text-anchor"));
+    // Around the kill, then the whole, each for both widths.
+    expect(names.slice(2)).toEqual(["end", "end"]);
+    expect(names[0]).toBe("start");
+  });
+
+  test("has each label below those that reach over its line, so that no line strikes one out", () => {
+    const report = { ...fixture("passed"), killedAt: 2000, detectedAt: 2050, firstOkAt: 2600 };
+    const at = (kind: string): number =>
+      Number(
+        elementsOf(reportPage(report))
+          .find(({ attributes }) => attributes.get("class") === `moment ${kind}`)
+          ?.attributes.get("y1"),
+      );
+    expect(at("detected")).toBeGreaterThan(at("kill"));
+    expect(at("back")).toBeGreaterThan(at("detected"));
   });
 
   test("keeps every label within the picture and off the others", () => {

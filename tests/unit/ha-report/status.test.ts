@@ -5,7 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { failureOf } from "../../helpers/errors.ts";
 import { withFolder } from "../../helpers/folder.ts";
+import { cluster } from "../ha/support.ts";
 import { COMPONENTS, DRILL, PASSWORD, repository } from "./support-gate.ts";
+import type { FakeRelease } from "../ha/support.ts";
 import type { Repository } from "./support-gate.ts";
 
 /** After the drill of the fixture. */
@@ -120,6 +122,51 @@ describe("a component", () => {
     }));
 });
 
+/** The list with the release named, so that a cluster can be asked for it. */
+const WITH_RELEASE = COMPONENTS.replace("    chart:", "    release: db/pg\n    chart:");
+
+function running(version: string): FakeRelease {
+  const chart = { name: "postgresql-ha", version };
+  return { namespace: "db", name: "pg", revision: 4, chart, config: null };
+}
+
+describe("where a cluster can be asked, a component", () => {
+  test("is proven as long as the release runs the chart of the pass", () =>
+    withPass(async (made) => {
+      made.write("ha/components.yaml", WITH_RELEASE);
+      await using same = await cluster([running("16.3.4")]);
+      const result = await made.status({ cluster: same.host });
+      expect(result.components.map(({ state }) => state)).toEqual(["proven"]);
+      expect(result.cluster).toBe("the cluster of test-host");
+      await using other = await cluster([running("16.4.0")]);
+      const [moved] = (await made.status({ cluster: other.host })).components;
+      expect([moved?.state, moved?.why]).toEqual([
+        "moved",
+        [
+          "the cluster of test-host runs postgresql-ha@16.4.0, the pass is one of postgresql-ha@16.3.4",
+        ],
+      ]);
+      await using none = await cluster([]);
+      const [missing] = (await made.status({ cluster: none.host })).components;
+      expect([missing?.state, missing?.why.join()]).toEqual([
+        "moved",
+        expect.stringContaining("the cluster of test-host has no release db/pg"),
+      ]);
+    }));
+
+  test("gets no pass recorded for a chart that is pinned and does not run", () =>
+    withRepository(async (made) => {
+      made.write("ha/components.yaml", WITH_RELEASE);
+      made.ran();
+      await using other = await cluster([running("16.3.3")]);
+      const { context, recorded } = await made.status({ record: true, cluster: other.host });
+      expect(recorded).toEqual([]);
+      expect(JSON.stringify(context.said)).toContain(
+        "runs postgresql-ha@16.3.3, and postgresql-ha@16.3.4 is pinned",
+      );
+    }));
+});
+
 describe("recording", () => {
   const refused = async (made: Repository): Promise<string> => {
     const { context, recorded } = await made.status({ record: true });
@@ -132,13 +179,26 @@ describe("recording", () => {
       made.ran({ fileSha256: "0".repeat(64) });
       expect(await refused(made)).toContain("is not recorded: the drill file changed since");
       made.write("reports/run-1.json", "");
-      made.ran({ restsOn: "lab" });
-      expect(await refused(made)).toContain("it rests on a stand-in (lab)");
+      made.ran({ restsOn: "a stand-in for K3s" });
+      expect(await refused(made)).toContain(
+        "it rests on a stand-in for K3s; only a live cluster counts",
+      );
       made.write("reports/run-2.json", "");
       made.ran();
       made.write("values/pg.yaml", "a: 1\n", AFTER);
       expect(await refused(made)).toContain("values/pg.yaml changed since");
       expect(await made.state()).toBe("never");
+    }));
+
+  test("of what ran on a stand-in says so also when nothing is recorded, and lets no such run hide a live pass", () =>
+    withRepository(async (made) => {
+      made.ran({ restsOn: "processes on this host, no cluster" });
+      const [one] = (await made.status()).components;
+      expect(one?.why.join("; ")).toContain(
+        "rests on processes on this host, no cluster, and only a live cluster counts",
+      );
+      made.ran({ started: "2026-11-22T00:00:00Z" });
+      expect((await made.status({ record: true })).recorded).toEqual(["postgres"]);
     }));
 
   test("refuses a pass older than a chart that was raised since", () =>

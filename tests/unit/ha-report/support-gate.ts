@@ -7,6 +7,7 @@ import { testContext } from "../../helpers/context.ts";
 import { fixture } from "./support.ts";
 import type { StatusResult } from "../../../src/app/ha-status.ts";
 import type { DrillReport } from "../../../src/ha/drill/report.ts";
+import type { Host } from "../../../src/sys/host.ts";
 import type { TestContext } from "../../helpers/context.ts";
 
 export const DRILL = `apiVersion: railiance/drill/v1
@@ -32,17 +33,21 @@ export const PASSWORD = "hunter2";
 /** When files were last written, unless a test says otherwise. */
 const LONG_AGO = new Date("2026-11-01T00:00:00Z");
 
+export interface StatusChoice {
+  readonly record?: boolean;
+  /** The cluster that is asked; undefined: none. */
+  readonly cluster?: Host;
+}
+
 export interface Repository {
   readonly folder: string;
   /** Writes a file, dated long ago unless `at` is given. */
   write(path: string, text: string, at?: Date): void;
   /** Leaves the report of a run of the drill as it is in the folder now. */
   ran(change?: Partial<DrillReport>): void;
-  status(options?: {
-    readonly record?: boolean;
-  }): Promise<StatusResult & { readonly context: TestContext }>;
+  status(options?: StatusChoice): Promise<StatusResult & { readonly context: TestContext }>;
   /** State of the only component. */
-  state(options?: { readonly record?: boolean }): Promise<string>;
+  state(options?: StatusChoice): Promise<string>;
 }
 
 export function repository(folder: string): Repository {
@@ -55,12 +60,16 @@ export function repository(folder: string): Repository {
   write("ha/drills/pg.yaml", DRILL);
   write("values/pg.yaml", `pgpool: {srCheckPassword: ${PASSWORD}}\n`);
   let runs = 0;
-  const status: Repository["status"] = async ({ record = false } = {}) => {
-    const context = testContext({ now: () => new Date("2026-12-01T00:00:00Z") });
+  const status: Repository["status"] = async ({ record = false, cluster } = {}) => {
+    const made = testContext({ now: () => new Date("2026-12-01T00:00:00Z") });
+    const host = { ...made.host, run: (cluster ?? made.host).run };
+    const context = { ...made, host };
     const result = await haStatus(context, {
       componentsFile: join(folder, "ha/components.yaml"),
       reports: join(folder, "reports"),
       record,
+      ask: cluster === undefined ? "never" : "must",
+      dataDir: undefined,
       workingDirectory: folder,
     });
     return { ...result, context };
@@ -74,7 +83,9 @@ export function repository(folder: string): Repository {
     },
     ran(change = {}) {
       runs += 1;
-      const report = fixture("passed", { fileSha256: sha256Hex(DRILL), ...change });
+      // As if it had run against a live cluster: the fixture's did not.
+      const live = { fileSha256: sha256Hex(DRILL), restsOn: null };
+      const report = fixture("passed", { ...live, ...change });
       write(`reports/run-${runs}.json`, JSON.stringify(report));
     },
   };

@@ -6,9 +6,9 @@ import { FIXTURES, fixture } from "./support.ts";
 
 describe("the line of a drill", () => {
   test("shows answers, the kill, failures and recovery in their order, then the figures", () => {
-    const line = drillTimeline(fixture("passed"), 120);
+    const line = drillTimeline(fixture("passed"), 140);
     expect(line).toMatch(
-      /^━+▼×+▲━+ passed: away for 6\.51 s, 30 s were allowed; 0 of 35 acknowledged writes lost$/,
+      /^━+▼×+▲━+ passed, not on a live cluster: away for 6\.51 s, 30 s were allowed; 0 of 35 acknowledged writes lost$/,
     );
     const bar = line.split(" ")[0] ?? "";
     // The gap is 6.5 of 9.4 s.
@@ -17,11 +17,13 @@ describe("the line of a drill", () => {
 
   test("shows no recovery where there was none, and no failure where nobody noticed", () => {
     expect(drillTimeline(fixture("incident"), 120)).toMatch(
-      /^━+▼×+ failed: service did not come back within 8 s$/,
+      /^━+▼×+ failed, not on a live cluster: service did not come back within 8 s$/,
     );
-    expect(drillTimeline(fixture("unnoticed"), 120)).toMatch(/^━+▼━+ passed: no client noticed/);
+    expect(drillTimeline(fixture("unnoticed"), 120)).toMatch(
+      /^━+▼━+ passed, not on a live cluster: no client noticed/,
+    );
     expect(drillTimeline(fixture("aborted"), 120)).toBe(
-      "aborted: no kill was measured, so nothing was proven",
+      "aborted, not on a live cluster: no kill was measured, so nothing was proven",
     );
   });
 
@@ -33,6 +35,11 @@ describe("the line of a drill", () => {
         if (width >= 40) expect(line).toContain(fixture(name).verdict);
       }
     }
+  });
+
+  test("of a live cluster does not say what it rests on", () => {
+    const line = drillTimeline(fixture("passed", { restsOn: null }), 120);
+    expect(line).toContain(" passed: away for 6.51 s");
   });
 
   test("marks a time in which nobody asked", () => {

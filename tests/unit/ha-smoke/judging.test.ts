@@ -15,7 +15,7 @@ import type { ClusterNode } from "../../../src/ha/cluster.ts";
 import type { Workloads } from "../../../src/ha/smoke/workloads.ts";
 
 function node(name: string, more: Partial<ClusterNode> = {}): ClusterNode {
-  const empty = { addresses: [], labels: {}, annotations: {}, pressures: [] };
+  const empty = { osImage: "", addresses: [], labels: {}, annotations: {}, pressures: [] };
   return { name, ready: true, schedulable: true, etcdVoter: true, ...empty, ...more };
 }
 
