@@ -3,13 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { generateSigningKey, signManifest } from "../../../src/archive/signature.ts";
 import { proveArchive } from "../../../src/app/proof.ts";
-import { verifyArchives } from "../../../src/app/verify.ts";
 import { createStage } from "../../../src/sys/stage.ts";
-import { fitsMemory } from "../../../src/sys/stage-file.ts";
 import {
   DATASTORE_PATH,
   collect,
-  fixtureSnapshot,
   makeTestArchive,
   makeTestContent,
   sealTar,
@@ -21,11 +18,8 @@ import { failureOf } from "../../helpers/errors.ts";
 import { treeOf, withFolder } from "../../helpers/folder.ts";
 import { expected, fixture } from "../sqlite/support.ts";
 import type { Proof, ProofOptions } from "../../../src/app/proof.ts";
-import type { TestArchive, TestArchiveOptions } from "../../helpers/archive.ts";
-
-const whole = await makeTestArchive();
-const { manifest } = whole;
-const facts = await fixtureSnapshot().facts;
+import type { TestArchive } from "../../helpers/archive.ts";
+import { whole, manifest, facts, SABOTAGED } from "./proof-support.ts";
 
 /** Writes an archive into a folder of its own, proves it there, and checks that no plaintext stays. */
 function prove(
@@ -45,63 +39,6 @@ function prove(
     }
   });
 }
-
-/** What only the datastore's part of the proof can see. */
-const { bytes: snapshot } = fixtureSnapshot();
-function flipped(at: number): Uint8Array {
-  const copy = snapshot.slice();
-  copy[at] = (copy[at] ?? 0) ^ 1;
-  return copy;
-}
-/** Every page of another kind, and a right trailer again: only walking the pages finds it. */
-function otherPages(): Uint8Array {
-  const copy = snapshot.slice();
-  const body = copy.subarray(0, copy.length - 32);
-  for (let page = 2 * 4096; page < body.length; page += 4096) body[page + 8] = 0x40;
-  copy.set(createHash("sha256").update(body).digest(), body.length);
-  return copy;
-}
-
-const SABOTAGED: readonly (readonly [what: string, options: TestArchiveOptions, code: string])[] = [
-  ["a snapshot with another byte", { datastore: flipped(50_000) }, "SNAPSHOT_HASH"],
-  ["a snapshot that is cut", { datastore: snapshot.slice(0, 40_000) }, "SNAPSHOT_CUT"],
-  [
-    "a snapshot with broken pages and a right hash",
-    { datastore: otherPages() },
-    "SNAPSHOT_STRUCTURE",
-  ],
-  [
-    "another revision than recorded",
-    { manifest: { datastore: { ...manifest.datastore, revision: facts.revision - 1 } } },
-    "MANIFEST_MISMATCH",
-  ],
-  [
-    "another number of keys",
-    { manifest: { datastore: { ...manifest.datastore, keys: facts.keys + 1 } } },
-    "MANIFEST_MISMATCH",
-  ],
-  [
-    "another token hash than recorded",
-    { manifest: { tokenHash: "000000000000" } },
-    "TOKEN_MISMATCH",
-  ],
-  ["a token that does not open the snapshot", { token: "other-password" }, "BOOTSTRAP_OTHER_TOKEN"],
-  [
-    "a token that is none",
-    { token: "K10abc::", manifest: { tokenHash: "000000000000" } },
-    "TOKEN_MISMATCH",
-  ],
-  [
-    "another cluster's certificates",
-    { manifest: { cluster: { name: "prod", id: "0".repeat(64) } } },
-    "CLUSTER_MISMATCH",
-  ],
-  [
-    "a wrong signature",
-    { manifest: { signature: { publicKey: "AAAA", value: "AAAA" } } },
-    "SIGNATURE_WRONG",
-  ],
-];
 
 describe("proveArchive()", () => {
   test("says exactly what it checked, with numbers", async () => {
@@ -271,107 +208,6 @@ describe("proveArchive()", () => {
       const context = testContext({ signal: controller.signal });
       const options = { path, identities: [whole.identity] };
       await expect(proveArchive(context, options)).rejects.toThrow("stopped by SIGINT");
-    });
-  });
-});
-
-describe("fitsMemory()", () => {
-  const MIB = 1024 * 1024;
-  test("wants a quarter more room, and leaves half of the free memory alone", () => {
-    expect(fitsMemory(100 * MIB, { room: 125 * MIB, memory: 200 * MIB })).toBe(true);
-    expect(fitsMemory(100 * MIB, { room: 124 * MIB, memory: 200 * MIB })).toBe(false);
-    expect(fitsMemory(100 * MIB, { room: 125 * MIB, memory: 199 * MIB })).toBe(false);
-  });
-});
-
-describe("verifyArchives()", () => {
-  const env = { SOPS_AGE_KEY: whole.identity };
-  const now = () => new Date("2026-11-24T05:06:07.890Z");
-  const inFolder = <T>(action: (folder: string) => Promise<T>): Promise<T> =>
-    withFolder(async (folder) => {
-      writeFileSync(`${folder}/${whole.name}`, whole.bytes);
-      return action(folder);
-    });
-  const all = { archives: [], all: true, identityFiles: [] };
-
-  test("notes in the sidecar when it was verified, and keeps what else it says", async () => {
-    await inFolder(async (directory) => {
-      const sidecarFile = `${directory}/${whole.name}.json`;
-      const read = (): Record<string, unknown> => JSON.parse(readFileSync(sidecarFile, "utf8"));
-      await verifyArchives(testContext({ env, now }), { ...all, directory });
-      expect(read()["verified"]).toEqual({
-        at: "2026-11-24T05:06:07Z",
-        tool: "railiance-cluster 0.1.0",
-        level: "snapshot",
-      });
-      const proven = { at: "2026-11-24T00:00:00Z", seconds: 12 };
-      writeFileSync(sidecarFile, JSON.stringify({ ...read(), proven, later: 1, verified: null }));
-      await verifyArchives(testContext({ env, now }), { ...all, directory });
-      expect([read()["proven"], read()["later"], read()["verified"] === null]).toEqual([
-        proven,
-        1,
-        false,
-      ]);
-    });
-  });
-
-  test("looks at all of them although one is broken, and leaves its sidecar alone", async () => {
-    await inFolder(async (directory) => {
-      const broken = whole.name.replace("20261123", "20261124").replace("7f3a09c1", "00000001");
-      writeFileSync(`${directory}/${broken}`, whole.bytes.slice(0, -1));
-      const results = await verifyArchives(testContext({ env }), { ...all, directory });
-      expect(results.map(({ path, ok }) => [path, ok])).toEqual([
-        [`${directory}/${broken}`, false],
-        [`${directory}/${whole.name}`, true],
-      ]);
-      expect(treeOf(directory)).not.toContain(`${broken}.json`);
-      const newest = await verifyArchives(testContext({ env }), { ...all, all: false, directory });
-      expect(newest.map(({ ok }) => ok)).toEqual([false]);
-    });
-  });
-
-  test("finds that an archive was replaced by another whole one", async () => {
-    await inFolder(async (directory) => {
-      await verifyArchives(testContext({ env }), { ...all, directory });
-      writeFileSync(
-        `${directory}/${whole.name}`,
-        (await makeTestArchive({ runbook: "other" })).bytes,
-      );
-      const [result] = await verifyArchives(testContext({ env }), { ...all, directory });
-      expect(result?.ok === false && result.error.code).toBe("ARCHIVE_REPLACED");
-    });
-  });
-
-  test("does not fail when it cannot write beside the archive", async () => {
-    await inFolder(async (directory) => {
-      mkdirSync(`${directory}/${whole.name}.json`); // rename onto a folder fails, also for root
-      const context = testContext({ env });
-      const [result] = await verifyArchives(context, { ...all, directory });
-      expect(result?.ok).toBe(true);
-      expect(context.said.some(({ type }) => type === "note")).toBe(true);
-      expect(treeOf(directory)).toHaveLength(2);
-    });
-  });
-
-  test("says where it looked when there is no key, and what fits when there is only a wrong one", async () => {
-    await inFolder(async (directory) => {
-      const none = await failureOf(() => verifyArchives(testContext(), { ...all, directory }));
-      expect([none.code, none.exit]).toEqual(["NO_IDENTITY", "key"]);
-      expect(none.hint).toContain("SOPS_AGE_KEY");
-      const { generateIdentity } = await import("age-encryption");
-      const other = testContext({ env: { SOPS_AGE_KEY: await generateIdentity() } });
-      const [result] = await verifyArchives(other, { ...all, directory });
-      expect(result?.ok === false && result.error.exit).toBe("key");
-    });
-  });
-
-  test("prints no secret in its result", async () => {
-    await inFolder(async (directory) => {
-      const results = await verifyArchives(testContext({ env }), { ...all, directory });
-      const text = JSON.stringify(results);
-      for (const secret of ["fixture-password", whole.identity, "PRIVATE KEY"]) {
-        expect(text).not.toContain(secret);
-      }
     });
   });
 });
