@@ -30,7 +30,8 @@ say() { printf 'lab: %s\n' "$*" >&2; }
 made_from() { [ "$(cat "$root/.lab/stamps/$1" 2>/dev/null)" = "$2" ]; }
 remember() { printf '%s\n' "$2" >"$root/.lab/stamps/$1"; }
 wanted() { case " ${LAB_WITHOUT:-} " in *" $1 "*) return 1 ;; esac; }
-hash_of() { sha256sum "$@" | sha256sum | cut -c1-16; }
+# The same in every clone, so that a lab can be copied from one to another.
+hash_of() { sha256sum "$@" | sed "s|  $root/|  |" | sha256sum | cut -c1-16; }
 
 install_packages() {
   missing=

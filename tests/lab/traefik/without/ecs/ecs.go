@@ -1,5 +1,5 @@
-// Package ecs stands in for Traefik's provider of the same name, whose three AWS
-// SDKs take a fifth of the build. The lab has no such containers to route to.
+// Package ecs stands in for Traefik's provider of the same name, whose AWS SDKs
+// take nearly a quarter of the build. The lab has no such containers to route to.
 package ecs
 
 import (
