@@ -126,7 +126,7 @@ take_out() {
 }
 
 # Traefik's own command, from a module that pins all it is made of, without two
-# packages that would double the build.
+# packages that bring most of its modules: go.sum has 884 lines instead of 3122.
 build_traefik() {
   key=$(hash_of "$traefik/go.mod" "$traefik/go.sum" "$traefik/ext"/* "$traefik/without"/*/*)
   if made_from traefik "$key" && [ -x "$bin/traefik" ]; then return 0; fi

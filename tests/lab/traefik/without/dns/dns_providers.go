@@ -1,5 +1,5 @@
-// Package dns stands in for lego's package of the same name, which imports the
-// SDKs of some 200 DNS services: most of what a build of Traefik compiles, and
+// Package dns stands in for lego's package of the same name, which imports some
+// 200 DNS services with their SDKs: most of the modules that Traefik needs, and
 // of use only to certificates by ACME's DNS challenge, which the lab has none of.
 package dns
 
