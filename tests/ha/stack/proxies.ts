@@ -12,7 +12,8 @@ export interface ProxyStack extends AsyncDisposable {
   readonly port: number;
   readonly edges: readonly Replica[];
   readonly routers: readonly Replica[];
-  kill(name: string): void;
+  /** Returns when nothing of it answers any more. */
+  kill(replica: Replica): Promise<void>;
 }
 
 export interface Replica {
@@ -52,13 +53,24 @@ export async function startProxies(): Promise<ProxyStack> {
       port,
       edges,
       routers,
-      kill: (name) => work.run(["sh", "-c", `kill -9 "$(cat ${name}.pid)"`]),
+      kill: (replica) => killReplica(work, replica),
       [Symbol.asyncDispose]: () => work[Symbol.asyncDispose](),
     };
   } catch (error) {
     await work[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The process id is that of its namespace; what runs in it ends a moment later. */
+async function killReplica(work: Workplace, { name, health }: Replica): Promise<void> {
+  work.run(["sh", "-c", `kill -9 "$(cat ${name}.pid)"`]);
+  await until(`${name} is gone`, () =>
+    fetch(`http://127.0.0.1:${health}/`, { keepalive: false }).then(
+      () => false,
+      () => true,
+    ),
+  );
 }
 
 /** Traefik answers, with 404, before it has read its routes. */
