@@ -38,7 +38,7 @@ install: executable ## copy the executable to /opt/railiance/bin
 	@build/install.sh $(PROGRAM) $(INSTALLED)
 
 ##@ Try it
-.PHONY: demo lab lab-build lab-parts
+.PHONY: demo lab lab-build lab-parts lab-ha
 demo: $(PROGRAM) lab-parts ## a bare server: back it up, wipe it, bring it back
 	@$(BUN) tests/lab/demo.ts
 
@@ -48,9 +48,12 @@ lab: $(PROGRAM) lab-parts ## run CMD='…' as root on a fresh bare server (no CM
 lab-build: $(SETUP) ## build the real control plane the tests run against
 	@tests/lab/build.sh
 
-# Without the programs that only the interoperability tests need.
+# rage is for the interoperability tests only, Traefik for those of HA.
 lab-parts: $(SETUP)
-	@LAB_WITHOUT_RAGE=1 tests/lab/build.sh
+	@LAB_WITHOUT="rage traefik" tests/lab/build.sh
+
+lab-ha: $(SETUP)
+	@LAB_WITHOUT=rage tests/lab/build.sh
 
 ##@ Work on it
 .PHONY: build dist check test test-lab test-faults test-ha test-large test-live bench deno-test format clean help
@@ -74,7 +77,7 @@ test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10; some: FAULTS='kill disk')
 	@$(BUN) tests/fault/run.ts $(FAULTS)
 
-test-ha: $(PROGRAM) lab-parts ha-packages ## drills of real databases and proxies, with a table (HA_ROUNDS=20)
+test-ha: $(PROGRAM) lab-ha ha-packages ## drills of real databases and proxies, with a table (HA_ROUNDS=20)
 	@$(BUN) tests/ha/run.ts
 
 # Debian's databases and proxies; none of their services is started.
@@ -82,14 +85,14 @@ test-ha: $(PROGRAM) lab-parts ha-packages ## drills of real databases and proxie
 ha-packages:
 	@tests/ha/packages.sh
 
-test-large: $(PROGRAM) lab-build ## only memory with a snapshot of 1 GiB (minutes)
+test-large: $(PROGRAM) lab-parts ## only memory with a snapshot of 1 GiB (minutes)
 	@$(BUN) build/test.ts large
 
 test-live: $(PROGRAM) ## the same end-to-end tests against a real k3s (K3S_BIN=…, throw-away host!)
 	@test -n "$(K3S_BIN)" || { echo "test-live needs K3S_BIN=/path/to/k3s, and a host you can lose" >&2; exit 2; }
 	@K3S_BIN="$(K3S_BIN)" $(BUN) build/test.ts e2e
 
-bench: $(PROGRAM) lab-build ## our speed beside age, zstd, tar and k3s's own (minutes, a quiet machine)
+bench: $(PROGRAM) lab-parts ## our speed beside age, zstd, tar and k3s's own (minutes, a quiet machine)
 	@$(BUN) tests/bench/main.ts
 
 deno-test: $(SETUP) ## the unit and archive tests under Deno

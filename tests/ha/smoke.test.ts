@@ -5,7 +5,8 @@ import { resolve } from "node:path";
 import * as v from "valibot";
 import { PROGRAM, giveKey, helm } from "../e2e/workload.ts";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
-import { giveAddress, startStandIns } from "./stack/cluster.ts";
+import { skipWithoutTraefik } from "../lab/places.ts";
+import { applyServices, giveAddress, startServices } from "./stack/cluster.ts";
 import { until } from "./stack/programs.ts";
 import type { BareServer } from "../lab/server.ts";
 
@@ -23,13 +24,13 @@ const Result = v.object({
 });
 type Checks = v.InferOutput<typeof Result>["checks"];
 
-describe.skipIf(skipWithoutLab())("smoke on a server", () => {
+describe.skipIf(skipWithoutLab() || skipWithoutTraefik())("smoke on a server", () => {
   let server: BareServer;
 
   beforeAll(async () => {
     server = await startBareServer({ pods: true });
     await giveKey(server);
-    await startStandIns(server);
+    await startServices(server);
     server.write("/root/chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.0.0\n");
     server.write(
       "/root/chart/templates/c.yaml",
@@ -145,6 +146,20 @@ describe.skipIf(skipWithoutLab())("smoke on a server", () => {
       '{"spec":{"selector":{"k8s-app":"kube-dns"}}}',
     );
     await until("DNS is back", async () => (await failing()).length === 0);
+  }, 240_000);
+
+  test("Traefik runs and answers /ping, and its route leads nowhere", async () => {
+    await server.kubectl("scale", "deployment/shop", "--replicas=0");
+    const at = "traefik: shop.example through 10.99.0.1:80:";
+    await until("nobody behind the route", async () =>
+      (await failing()).includes(`${at} HTTP 503`),
+    );
+    await server.kubectl("delete", "ingressclass", "traefik");
+    await until("no route", async () =>
+      (await failing()).includes(`${at} no route (Traefik's 404)`),
+    );
+    await applyServices(server);
+    await until("the shop is back", async () => (await failing()).length === 0);
   }, 240_000);
 
   test("a load balancer without an address", async () => {

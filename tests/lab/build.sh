@@ -1,12 +1,14 @@
 #!/bin/sh
 # Builds the lab into .lab/bin: the upstream parts in one Go binary, helm, age,
-# sops, bbolt, rage, and the k3s front. Each piece is skipped when it is there
-# and nothing it is made from has changed. Works on a fresh Debian 12 with Go,
+# sops, bbolt, rage, Traefik, and the k3s front. Each piece is skipped when it is
+# there and nothing it is made from has changed. Works on a fresh Debian 12 with Go,
 # gcc and the project's node_modules; as root it installs missing packages.
+# LAB_WITHOUT="rage traefik" leaves out what only some tests need.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 parts="$root/tests/lab/parts"
+traefik="$root/tests/lab/traefik"
 bin="$root/.lab/bin"
 bun="$root/node_modules/.bin/bun"
 mkdir -p "$bin" "$root/.lab/stamps"
@@ -14,6 +16,8 @@ mkdir -p "$bin" "$root/.lab/stamps"
 K3S_VERSION=v1.37.2+k3s1
 GO_TOOLS="filippo.io/age/cmd/...@v1.3.2 helm.sh/helm/v4/cmd/helm@v4.3.1 go.etcd.io/bbolt/cmd/bbolt@v1.4.3 github.com/getsops/sops/v3/cmd/sops@v3.13.3"
 RAGE_VERSION=0.12.1
+TRAEFIK=github.com/traefik/traefik/v3
+LEGO=github.com/go-acme/lego/v5
 PROGRAMS="etcd etcdutl kine kube-apiserver kube-controller-manager kube-proxy kube-scheduler lab-kv lab-pki"
 CLIENTS="etcdctl kubectl"
 # What the lab and the tests start: nspawn, ip, nsenter, the stock tools that archives must open with.
@@ -22,10 +26,12 @@ PACKAGES="systemd-container:systemd-nspawn iproute2:ip util-linux:nsenter procps
 now() { date +%s; }
 say() { printf 'lab: %s\n' "$*" >&2; }
 
-# done_with NAME KEY: true when NAME was made from KEY before.
+# made_from NAME KEY: true when NAME was made from KEY before.
 made_from() { [ "$(cat "$root/.lab/stamps/$1" 2>/dev/null)" = "$2" ]; }
 remember() { printf '%s\n' "$2" >"$root/.lab/stamps/$1"; }
-hash_of() { sha256sum "$@" | sha256sum | cut -c1-16; }
+wanted() { case " ${LAB_WITHOUT:-} " in *" $1 "*) return 1 ;; esac; }
+# The same in every clone, so that a lab can be copied from one to another.
+hash_of() { sha256sum "$@" | sed "s|  $root/|  |" | sha256sum | cut -c1-16; }
 
 install_packages() {
   missing=
@@ -108,6 +114,40 @@ build_rage() {
   say "rage built in $(($(now) - start)) s"
 }
 
+# NAME MODULE FOLDER: a copy of a Go module in which our own package (without/)
+# takes a folder's place. Go refuses to overlay files of its module cache.
+take_out() {
+  (cd "$traefik" && go mod download "$2")
+  cp -R "$(cd "$traefik" && go list -m -f '{{.Dir}}' "$2")" "$copy/$1"
+  chmod -R u+w "$copy/$1"
+  rm -rf "${copy:?}/$1/$3"
+  cp -R "$traefik/without/${3##*/}" "$copy/$1/$3"
+  go mod edit -replace="$2=$copy/$1" "$copy/go.mod"
+}
+
+# Traefik's own command, from a module that pins all it is made of, without two
+# packages that bring most of its modules: go.sum has 884 lines instead of 3122.
+build_traefik() {
+  key=$(hash_of "$traefik/go.mod" "$traefik/go.sum" "$traefik/ext"/* "$traefik/without"/*/*)
+  if made_from traefik "$key" && [ -x "$bin/traefik" ]; then return 0; fi
+  command -v go >/dev/null || { say "Go is needed to build Traefik"; exit 1; }
+  version=$(cd "$traefik" && go list -m -f '{{.Version}}' "$TRAEFIK")
+  say "building Traefik $version (3 to 5 minutes the first time)"
+  start=$(now)
+  copy="$root/.lab/traefik"
+  rm -rf "$copy"
+  mkdir -p "$copy"
+  cp "$traefik/go.mod" "$traefik/go.sum" "$copy/"
+  take_out lego "$LEGO" providers/dns
+  take_out traefik "$TRAEFIK" pkg/provider/ecs
+  (cd "$traefik" && CGO_ENABLED=0 go build -modfile="$copy/go.mod" -trimpath \
+    -ldflags "-s -w -X $TRAEFIK/pkg/version.Version=${version#v}" -o "$bin/traefik.new" "$TRAEFIK/cmd/traefik")
+  mv "$bin/traefik.new" "$bin/traefik"
+  rm -rf "$copy"
+  remember traefik "$key"
+  say "Traefik built in $(($(now) - start)) s"
+}
+
 build_front() {
   key=$(hash_of "$root/tests/lab/k3s"/*.ts "$root/package-lock.json")
   if made_from front "$key" && [ -x "$bin/k3s" ]; then return 0; fi
@@ -133,6 +173,7 @@ build_faults
 build_parts
 build_informer
 build_tools
-[ "${LAB_WITHOUT_RAGE:-}" = 1 ] || build_rage
+wanted rage && build_rage
+wanted traefik && build_traefik
 build_front
 say "ready after $(($(now) - began)) s: $("$bin/k3s" --version | head -1) (a stand-in)"

@@ -7,6 +7,8 @@ export const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "../.
 export const LAB = `${REPOSITORY}/.lab`;
 /** The parts and other programs that build.sh makes. */
 export const BIN = `${LAB}/bin`;
+/** The real one, built from its module (tests/lab/traefik). */
+export const TRAEFIK = `${BIN}/traefik`;
 export const RUNS = `${LAB}/run`;
 export const TEMPLATES = `${LAB}/templates`;
 /** The shipped executable, unless a test names another. */
@@ -35,7 +37,15 @@ export function labAvailable(): string | undefined {
  * missing lab is no reason to skip: the tests run, and fail.
  */
 export function skipWithoutLab(): boolean {
-  const reason = labAvailable();
+  return skipFor(labAvailable());
+}
+
+/** The same for tests that need Traefik, which is built by itself. */
+export function skipWithoutTraefik(): boolean {
+  return skipFor(existsSync(TRAEFIK) ? undefined : "there is no Traefik: run tests/lab/build.sh");
+}
+
+function skipFor(reason: string | undefined): boolean {
   if (reason === undefined) return false;
   process.stderr.write(
     `lab tests ${process.env["CI"] === undefined ? "skipped" : "will fail"}: ${reason}\n`,

@@ -1,5 +1,9 @@
-/** On a server of the lab: what stands in for CoreDNS and Traefik, whose images cannot be had, as Deployments of real pods. */
+/** On a server of the lab: a Traefik as K3s's chart installs it, a shop behind it, and what stands in for CoreDNS, as Deployments of real pods. */
+import { until } from "./programs.ts";
+import { POD_IP, traefikObjects } from "./cluster-traefik.ts";
 import type { BareServer } from "../../lab/server.ts";
+
+const OBJECTS = "/root/services.json";
 
 /** Answers every A question for kubernetes.default.svc.cluster.local, over UDP and TCP. */
 const DNS = `
@@ -25,126 +29,88 @@ def tcp():
 threading.Thread(target=udp).start(); tcp()
 `;
 
-/** /ping on 8080; on 8000 the shop for its own host, and Traefik's 404 for the rest. */
-const ROUTER = `
-import threading
+/** Behind Traefik: it says who it is to whoever asks. */
+const SHOP = `
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        ping = self.server.server_port == 8080 and self.path == "/ping"
-        shop = self.server.server_port == 8000 and self.headers["host"] == "shop.example"
-        body = b"OK" if ping else b"the shop" if shop else b"404 page not found\\n"
-        self.send_response(200 if ping or shop else 404)
+        body = b"the shop"
+        self.send_response(200)
         self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
-ping = ThreadingHTTPServer((ADDRESS, 8080), Handler)
-threading.Thread(target=ping.serve_forever).start()
 ThreadingHTTPServer((ADDRESS, 8000), Handler).serve_forever()
 `;
 
-function deployment(input: {
+/** A Deployment of one pod, labelled `label`, that runs a Python program with ADDRESS as its own address. */
+function program(input: {
   readonly name: string;
+  readonly namespace: string;
   readonly label: string;
-  readonly program: string;
-  readonly container?: Readonly<Record<string, unknown>>;
+  readonly text: string;
 }): unknown {
+  const { name, namespace } = input;
   const [key = "", value = ""] = input.label.split("=");
   const labels = { [key]: value };
-  const program = `import os\nADDRESS = os.environ["POD_IP"]\n${input.program}`;
+  const text = `import os\nADDRESS = os.environ["POD_IP"]\n${input.text}`;
+  const container = { name, image: "none", command: ["python3", "-c", text], env: [POD_IP] };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
-    metadata: { name: input.name, namespace: "kube-system", labels },
+    metadata: { name, namespace, labels },
     spec: {
       replicas: 1,
       selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          containers: [
-            {
-              name: input.name,
-              image: "none",
-              command: ["python3", "-c", program],
-              env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
-              ...input.container,
-            },
-          ],
-        },
-      },
+      template: { metadata: { labels }, spec: { containers: [container] } },
     },
   };
 }
 
-/** Ready when both are rolled out. */
-export async function startStandIns(server: BareServer): Promise<void> {
-  const httpGet = { path: "/ping", port: "traefik" };
-  const objects = [
-    deployment({ name: "coredns", label: "k8s-app=kube-dns", program: DNS }),
-    deployment({
-      name: "traefik",
-      label: "app.kubernetes.io/name=traefik",
-      program: ROUTER,
-      container: {
-        ports: [
-          { name: "traefik", containerPort: 8080 },
-          { name: "web", containerPort: 8000 },
-        ],
-        readinessProbe: { httpGet, periodSeconds: 1 },
-      },
-    }),
+function shopObjects(): unknown[] {
+  const backend = { service: { name: "shop", port: { number: 80 } } };
+  const paths = [{ path: "/", pathType: "Prefix", backend }];
+  return [
+    program({ name: "shop", namespace: "default", label: "app=shop", text: SHOP }),
     {
       apiVersion: "v1",
       kind: "Service",
-      metadata: {
-        name: "traefik",
-        namespace: "kube-system",
-        labels: { "app.kubernetes.io/name": "traefik" },
-      },
-      spec: {
-        type: "LoadBalancer",
-        selector: { "app.kubernetes.io/name": "traefik" },
-        ports: [{ name: "web", port: 80, targetPort: "web" }],
-      },
+      metadata: { name: "shop", namespace: "default" },
+      spec: { selector: { app: "shop" }, ports: [{ port: 80, targetPort: 8000 }] },
     },
     {
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
       metadata: { name: "shop", namespace: "default" },
-      spec: {
-        ingressClassName: "traefik",
-        rules: [
-          {
-            host: "shop.example",
-            http: {
-              paths: [
-                {
-                  path: "/",
-                  pathType: "Prefix",
-                  backend: { service: { name: "shop", port: { number: 80 } } },
-                },
-              ],
-            },
-          },
-        ],
-      },
+      spec: { ingressClassName: "traefik", rules: [{ host: "shop.example", http: { paths } }] },
     },
   ];
-  server.write(
-    "/root/stand-ins.json",
-    JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }),
-  );
-  await server.kubectl("apply", "-f", "/root/stand-ins.json");
+}
+
+/** Ready when all are rolled out and Traefik routes to the shop. */
+export async function startServices(server: BareServer): Promise<void> {
+  const dns = { name: "coredns", namespace: "kube-system", label: "k8s-app=kube-dns", text: DNS };
+  const items = [program(dns), ...shopObjects(), ...traefikObjects()];
+  server.write(OBJECTS, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  await applyServices(server);
   await giveAddress(server, "10.99.0.1");
-  for (const name of ["coredns", "traefik"]) {
-    await server.kubectl(
-      "rollout",
-      "status",
-      `deployment/${name}`,
-      "-n",
-      "kube-system",
-      "--timeout=120s",
-    );
+  for (const name of ["kube-system/coredns", "kube-system/traefik", "default/shop"]) {
+    const [namespace = "", deployment = ""] = name.split("/");
+    const words = ["rollout", "status", `deployment/${deployment}`, "-n", namespace];
+    await server.kubectl(...words, "--timeout=120s");
   }
+  // Traefik is ready before it has heard of an Ingress.
+  await until("a request through Traefik", async () => {
+    const { stdout } = await server.run([
+      "python3",
+      "-c",
+      `import urllib.request as r
+print(r.urlopen(r.Request("http://10.99.0.1/", headers={"Host": "shop.example"}), timeout=5).read())`,
+    ]);
+    return stdout.includes("the shop");
+  });
+}
+
+/** Puts back what a test took away of them. */
+export async function applyServices(server: BareServer): Promise<void> {
+  await server.kubectl("apply", "-f", OBJECTS);
 }
 
 /** As K3s's ServiceLB does, which is no part of the lab; "" takes it away. */

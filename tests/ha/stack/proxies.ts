@@ -1,12 +1,9 @@
-/**
- * Two Nginx for external TLS behind haproxy, and behind those two that stand in
- * for Traefik: no Traefik binary can be had here, so two more Nginx answer `/ping`
- * on a port of their own and route by Host, which is all that a check asks of it.
- */
+/** Two Nginx for external TLS behind haproxy, behind those two Traefik that route by Host, and a shop behind them. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startPod } from "./pod.ts";
 import { freePort, until, workplace } from "./programs.ts";
+import { startTraefik } from "./traefik.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface ProxyStack extends AsyncDisposable {
@@ -15,7 +12,8 @@ export interface ProxyStack extends AsyncDisposable {
   readonly port: number;
   readonly edges: readonly Replica[];
   readonly routers: readonly Replica[];
-  kill(name: string): void;
+  /** Returns when nothing of it answers any more. */
+  kill(replica: Replica): Promise<void>;
 }
 
 export interface Replica {
@@ -27,7 +25,7 @@ export interface Replica {
 
 export const HOST = "shop.example";
 
-/** Ready when a request goes all the way. */
+/** Ready when a request goes all the way, through any of them. */
 export async function startProxies(): Promise<ProxyStack> {
   const work = workplace("root");
   try {
@@ -40,29 +38,46 @@ export async function startProxies(): Promise<ProxyStack> {
     const routers = [await replica("router-1"), await replica("router-2")];
     const edges = [await replica("edge-1"), await replica("edge-2")];
     const port = await freePort();
-    for (const one of routers) startNginx(work, one, routerConfig(one));
-    for (const one of edges) startNginx(work, one, edgeConfig(work, { edge: one, routers }));
+    const shop = await freePort();
+    startNginx(work, "shop", shopConfig(shop));
+    for (const one of routers) startTraefik(work, one, { host: HOST, backend: shop });
+    for (const one of edges) startNginx(work, one.name, edgeConfig(work, { edge: one, routers }));
     startBalancer(work, { edges, port });
-    await until("a request all the way", async () => {
-      const answer = await fetch(`https://127.0.0.1:${port}/`, {
-        headers: { host: HOST },
-        keepalive: false,
-        tls: { rejectUnauthorized: false },
-      });
-      return answer.status === 200;
-    });
+    const urls = [
+      ...routers.map((one) => `http://127.0.0.1:${one.port}/`),
+      ...[...edges, { port }].map((one) => `https://127.0.0.1:${one.port}/`),
+    ];
+    for (const url of urls) await until(`the shop at ${url}`, () => isRouted(url));
     return {
       work,
       port,
       edges,
       routers,
-      kill: (name) => work.run(["sh", "-c", `kill -9 "$(cat ${name}.pid)"`]),
+      kill: (replica) => killReplica(work, replica),
       [Symbol.asyncDispose]: () => work[Symbol.asyncDispose](),
     };
   } catch (error) {
     await work[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The process id is that of its namespace; what runs in it ends a moment later. */
+async function killReplica(work: Workplace, { name, health }: Replica): Promise<void> {
+  work.run(["sh", "-c", `kill -9 "$(cat ${name}.pid)"`]);
+  await until(`${name} is gone`, () =>
+    fetch(`http://127.0.0.1:${health}/`, { keepalive: false }).then(
+      () => false,
+      () => true,
+    ),
+  );
+}
+
+/** Traefik answers, with 404, before it has read its routes. */
+async function isRouted(url: string): Promise<boolean> {
+  const tls = { rejectUnauthorized: false };
+  const answer = await fetch(url, { headers: { host: HOST }, keepalive: false, tls });
+  return answer.status === 200;
 }
 
 function selfSigned(work: Workplace): void {
@@ -99,7 +114,7 @@ ${servers}
 
 function startNginx(
   work: Workplace,
-  { name }: Replica,
+  name: string,
   { servers }: { readonly servers: string },
 ): void {
   nginxConfig(work, { name, servers });
@@ -109,12 +124,9 @@ function startNginx(
   });
 }
 
-/** As Traefik: an entry point that knows hosts, its own 404 for the rest, and `/ping` on another port. */
-function routerConfig({ name, port, health }: Replica): { readonly servers: string } {
+function shopConfig(port: number): { readonly servers: string } {
   return {
-    servers: `  server { listen 127.0.0.1:${port} default_server; location / { return 404 "404 page not found\\n"; } }
-  server { listen 127.0.0.1:${port}; server_name ${HOST}; location / { add_header x-router ${name}; return 200 "the shop\\n"; } }
-  server { listen 127.0.0.1:${health}; location = /ping { return 200 OK; } }`,
+    servers: `  server { listen 127.0.0.1:${port}; location / { return 200 "the shop\\n"; } }`,
   };
 }
 

@@ -47,7 +47,7 @@ func (r *podRun) makeVolumes() (map[string]string, error) {
 			}
 			_ = os.Chmod(path, 0o777)
 		case volume.Projected != nil:
-			// The token of the service account: nothing in the lab's pods asks the API.
+			// The token of the service account is left out: a pod that asks the API brings one in a Secret.
 			if err := os.MkdirAll(path, 0o755); err != nil {
 				return nil, err
 			}
