@@ -21,12 +21,16 @@ const MODULE = "dep\tgo.etcd.io/etcd/server/v3\tv";
 const LINES = /^dep\t\S+\tv(\d+\.\d+)\.[^\n]*(?:\n=>\t\S+\tv(\d+\.\d+)\.)?/;
 
 /**
- * By Kubernetes minor, from K3s's release notes; 1.36 was seen (k3s-observed.md 16.3).
- * What is newer than the table is not guessed.
+ * By Kubernetes minor, from the column Etcd of K3s's release notes (k3s-io/docs release-notes, k3s-io/k3s releases). Seen
+ * there: v3.4.13 in 1.19 and 1.21; v3.5.0 in 1.22 and 1.23, v3.5.3 in 1.24, v3.5.9 in 1.30, v3.5.13 to v3.5.26 in 1.31 to
+ * 1.33; v3.6.4 to v3.6.12 in 1.34 to 1.36 ("K3s v1.34 and higher include etcd 3.6"); v3.7.1 in 1.37. The minors between
+ * were not read. What is newer than the table is not guessed.
  */
 const BY_KUBERNETES: readonly { readonly upTo: number; readonly etcd: string }[] = [
+  { upTo: 21, etcd: "3.4" },
   { upTo: 33, etcd: "3.5" },
   { upTo: 36, etcd: "3.6" },
+  { upTo: 37, etcd: "3.7" },
 ];
 
 /** `version` as `k3s --version` has it. Undefined when neither the program nor the table tells. */

@@ -73,6 +73,27 @@ describe("checkVersions()", () => {
     ]);
   });
 
+  test("the table has the etcd of each minor of K3s, as its release notes say", async () => {
+    const rows: [string, string][] = [
+      ["v1.19.15+k3s2", "3.4"],
+      ["v1.21.14+k3s1", "3.4"],
+      ["v1.22.4+k3s1", "3.5"],
+      ["v1.24.17+k3s1", "3.5"],
+      ["v1.32.11+k3s3", "3.5"],
+      ["v1.33.4+k3s1", "3.5"],
+      ["v1.34.1+k3s1", "3.6"],
+      ["v1.36.2+k3s1", "3.6"],
+      ["v1.37.0+k3s1", "3.7"],
+    ];
+    for (const [version, minor] of rows) {
+      const archive = stamped(`3.${Number(minor.slice(2)) + 1}.0`);
+      const codes = (await check({ version, archive, force: true })).map(({ code }) => code);
+      expect([version, codes.includes("ETCD_OLDER")]).toEqual([version, true]);
+      const same = await check({ version, archive: stamped(`${minor}.0`), force: true });
+      expect([version, same.some(({ code }) => code === "ETCD_OLDER")]).toEqual([version, false]);
+    }
+  });
+
   test("SQLite has no such stamp", async () => {
     const datastore = { ...stamped("3.7.0").datastore, kind: "sqlite" as const };
     expect(await check({ version: "v1.36.2+k3s1", archive: { ...manifest, datastore } })).toEqual(
