@@ -1,5 +1,5 @@
 /** The passwords of a chart: each in a values file, or in an existing Secret that has all its keys. */
-import { at, given, holds } from "./rule-value.ts";
+import { at, firstGiven, given, holds } from "./rule-value.ts";
 import { existingPath, secretOf } from "./secret-names.ts";
 import { parsePath, placeOf } from "./value-node.ts";
 import type { Finding } from "./finding.ts";
@@ -49,7 +49,7 @@ export function checkSecret(
 
 /** The key in the Secret; with an existing one the operator may have named it otherwise. */
 export function keyName(root: MapNode, rule: SecretKeyRule): string {
-  const renamed = rule.keyFrom === undefined ? undefined : at(root, rule.keyFrom);
+  const renamed = rule.keyFrom === undefined ? undefined : at(root, firstGiven(root, rule.keyFrom));
   const isText = renamed?.kind === "scalar" && typeof renamed.value === "string";
   return isText && renamed.value !== "" ? String(renamed.value) : rule.key;
 }

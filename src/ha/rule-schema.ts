@@ -9,16 +9,18 @@ import * as v from "valibot";
 export const RULES_SCHEMA = "railiance.ha-rules/1";
 
 const text = v.pipe(v.string(), v.trim(), v.minLength(1));
-/** Keys joined with dots. */
+/** Keys joined with dots; a number is a place in a list. */
 const path = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, "is no path of keys joined with dots"),
 );
+/** One path, or several of which the first that is given counts: charts let `global.*` win. */
+const firstOf = v.union([path, v.pipe(v.array(path), v.minLength(1))]);
 const scalar = v.union([v.string(), v.number(), v.boolean()]);
 
 /** Holds when every part of it does; the chart's default counts where the values say nothing. */
 const condition = v.strictObject({
-  path,
+  path: firstOf,
   default: v.optional(scalar),
   /** The value is one of these. */
   is: v.optional(v.array(scalar)),
@@ -111,7 +113,7 @@ const rule = v.variant("check", [
 const secretKey = v.strictObject({
   key: text,
   /** Where an operator may give the key another name; only with an existing Secret. */
-  keyFrom: v.optional(path),
+  keyFrom: v.optional(firstOf),
   /** Values that end up under this key, the one that wins first. */
   values: v.optional(v.array(path), []),
   when: v.optional(v.array(condition), []),

@@ -18,6 +18,12 @@ export function given(root: MapNode, path: string): boolean {
   return isGiven(at(root, path));
 }
 
+/** The first of several paths at which anything is given; the last where nothing is. */
+export function firstGiven(root: MapNode, paths: string | readonly string[]): string {
+  if (typeof paths === "string") return paths;
+  return paths.find((path) => given(root, path)) ?? paths.at(-1) ?? "";
+}
+
 /** The scalar at a path; the default when nothing is given there. */
 export function ask(
   root: MapNode,
@@ -33,9 +39,9 @@ export function ask(
 /** Whether every condition holds; what is unknown is taken to hold, so that nothing is overlooked. */
 export function holds(root: MapNode, conditions: readonly Condition[]): boolean {
   return conditions.every((condition) => {
-    if (condition.given !== undefined && given(root, condition.path) !== condition.given)
-      return false;
-    const asked = ask(root, condition);
+    const path = firstGiven(root, condition.path);
+    if (condition.given !== undefined && given(root, path) !== condition.given) return false;
+    const asked = ask(root, { path, default: condition.default });
     if (asked.kind === "unknown") return true;
     const isOne = (values: readonly Scalar[]): boolean => values.includes(asked.value);
     if (condition.is !== undefined && !isOne(condition.is)) return false;

@@ -40,7 +40,7 @@ export type ValueNode = MapNode | ListNode | ScalarNode | SealedNode;
 /** Keys and list positions from the root. */
 export type ValuePath = readonly (string | number)[];
 
-/** The keys of a path as rules write it: `pgpool.image.tag`. Keys with dots in them cannot be written so. */
+/** The keys of a path as rules write it: `pgpool.image.tag`, `accessModes.0`. Keys with dots in them cannot be written so. */
 export function parsePath(text: string): string[] {
   return text.split(".");
 }
@@ -56,21 +56,26 @@ export function printPath(path: ValuePath): string {
   return text;
 }
 
-/** The node at a path of keys; undefined when there is none. */
+/** The node at a path of keys and list positions; undefined when there is none. */
 export function nodeAt(root: ValueNode, path: readonly string[]): ValueNode | undefined {
   let node: ValueNode | undefined = root;
   for (const key of path) {
-    if (node?.kind !== "map") return undefined;
-    node = node.entries.get(key);
+    if (node === undefined) return undefined;
+    node = below(node, key);
   }
   return node;
 }
 
-/** Where a path stands, or where it would belong: the deepest map above it that is there. */
+function below(node: ValueNode, key: string): ValueNode | undefined {
+  if (node.kind === "map") return node.entries.get(key);
+  return node.kind === "list" && /^\d+$/.test(key) ? node.items[Number(key)] : undefined;
+}
+
+/** Where a path stands, or where it would belong: the deepest node above it that is there. */
 export function placeOf(root: ValueNode, path: readonly string[]): Place {
   let node = root;
   for (const key of path) {
-    const next: ValueNode | undefined = node.kind === "map" ? node.entries.get(key) : undefined;
+    const next = below(node, key);
     if (next === undefined || isNull(next)) return node.at;
     node = next;
   }
