@@ -14,7 +14,10 @@ export function apart(id: string, at: string, what: string): RuleInput {
   };
 }
 
-/** A budget is switched on; where the chart does so by itself, it still has to be written down. */
+/**
+ * A budget is switched on. The charts do so by themselves since May and June 2024 (postgresql 15.5.0, redis 19.5.0,
+ * postgresql-ha 14.2.0, by their CHANGELOG.md); it still has to be written down.
+ */
 export function budget(id: string, at: string, what: string): RuleInput {
   return {
     id: `${id}.budget`,
@@ -46,12 +49,40 @@ export function image(
       path: `${at}.repository`,
       values: [repository],
       default: repository,
+      // common.images.image: the global registry wins.
       when: [
-        { path: `${at}.registry`, default: "docker.io", is: ["docker.io", "registry-1.docker.io"] },
-        { path: "global.imageRegistry", given: false },
+        {
+          path: ["global.imageRegistry", `${at}.registry`],
+          default: "docker.io",
+          is: ["docker.io", "registry-1.docker.io"],
+        },
       ],
       says: `the image of ${id} comes from docker.io/${repository}: Bitnami moved versioned images to bitnamilegacy in August 2025, so a new node may not get it`,
       hint: `mirror the image and put its registry into ${at}.registry`,
     },
   ];
+}
+
+/**
+ * Since 10 December 2024 the charts compare registry and repository with those they were released with, and helm fails
+ * when they differ (bitnami/charts issue 30850; common/templates/_errors.tpl, common.errors.insecureImages).
+ */
+export function mirror(at: string, versions?: string): RuleInput {
+  return {
+    id: "mirror-refused",
+    check: "oneOf",
+    path: "global.security.allowInsecureImages",
+    values: [true],
+    default: false,
+    when: [
+      {
+        path: ["global.imageRegistry", `${at}.registry`],
+        default: "docker.io",
+        isNot: ["docker.io"],
+      },
+    ],
+    says: "this chart refuses images that come from elsewhere than docker.io: helm install and helm upgrade fail, also when they are the same images in a mirror",
+    hint: "put global.security.allowInsecureImages: true, once you know what the mirror holds",
+    ...(versions === undefined ? {} : { versions }),
+  };
 }

@@ -1,5 +1,10 @@
 /** Bitnami postgresql-ha: PostgreSQL with repmgr behind pgpool. */
-import { apart, budget, image } from "./bitnami.ts";
+import { apart, budget, image, mirror } from "./bitnami.ts";
+import {
+  OLDEST,
+  POSTGRESQL_SECRET_BEFORE_16,
+  PGPOOL_SECRET_BEFORE_16,
+} from "./postgresql-ha-old.ts";
 import type { ChartRulesInput, RuleInput } from "../rule-schema.ts";
 
 const COMMON: readonly RuleInput[] = [
@@ -24,7 +29,25 @@ const COMMON: readonly RuleInput[] = [
   apart("pgpool", "pgpool", "the pgpool pods"),
   budget("postgresql", "postgresql.pdb", "PostgreSQL"),
   budget("pgpool", "pgpool.pdb", "pgpool"),
+  ...image("postgresql", { at: "postgresql.image", repository: "bitnami/postgresql-repmgr" }),
+  ...image("pgpool", { at: "pgpool.image", repository: "bitnami/pgpool" }),
+  {
+    id: "old-images",
+    check: "notGiven",
+    paths: ["postgresqlImage", "pgpoolImage", "volumePermissionsImage", "metricsImage"],
+    says: "this is the name that charts up to 8 had for an image: this version ignores it",
+    hint: "move it to postgresql.image, pgpool.image, volumePermissions.image or metrics.image",
+  },
 ];
+
+const TOO_EARLY: RuleInput = {
+  id: "sr-check-too-early",
+  check: "notGiven",
+  severity: "warning",
+  paths: ["pgpool.srCheckPassword", "pgpool.srCheckUsername", "global.pgpool.srCheckPassword"],
+  says: "this chart does not know the streaming check's own user yet (16.0.0 brought it, before that it was repmgr's): the value does nothing here",
+  hint: "before the upgrade to 16 create that role in the database, or set it to repmgr's user and password",
+};
 
 export const POSTGRESQL_HA: ChartRulesInput = {
   schema: "railiance.ha-rules/1",
@@ -32,11 +55,11 @@ export const POSTGRESQL_HA: ChartRulesInput = {
   sets: [
     {
       versions: ">=16 <17",
-      source: 'facts/operations.md 5.3, chart 16.3.4 (templates and README "To 16.0.0")',
+      source:
+        'chart 16.3.4, templates and README "To 16.0.0" (facts/operations.md 5.3); bitnami/charts PR 33552 and issue 30850',
       rules: [
         ...COMMON,
-        ...image("postgresql", { at: "postgresql.image", repository: "bitnami/postgresql-repmgr" }),
-        ...image("pgpool", { at: "pgpool.image", repository: "bitnami/pgpool" }),
+        mirror("postgresql.image"),
         {
           id: "pgpool.wrong-name",
           check: "notGiven",
@@ -49,13 +72,6 @@ export const POSTGRESQL_HA: ChartRulesInput = {
           ],
           says: "the chart knows no such value: pgpool-password is a file name inside the pod, mounted from the key password of PostgreSQL's Secret",
           hint: "name the real ones: pgpool.adminPassword, pgpool.srCheckPassword and postgresql.password",
-        },
-        {
-          id: "old-images",
-          check: "notGiven",
-          paths: ["postgresqlImage", "pgpoolImage", "volumePermissionsImage", "metricsImage"],
-          says: "this is the name that charts of 2021 and before had for an image: this version ignores it",
-          hint: "move it to postgresql.image, pgpool.image, volumePermissions.image or metrics.image",
         },
       ],
       secrets: [
@@ -101,14 +117,20 @@ export const POSTGRESQL_HA: ChartRulesInput = {
             {
               key: "postgres-password",
               values: ["global.postgresql.postgresPassword", "postgresql.postgresPassword"],
-              when: [{ path: "postgresql.username", default: "postgres", isNot: ["postgres"] }],
+              when: [
+                {
+                  path: ["global.postgresql.username", "postgresql.username"],
+                  default: "postgres",
+                  isNot: ["postgres"],
+                },
+              ],
               says: "the password of the user postgres is in no values file, and postgresql.username is another user",
             },
           ],
           wrongKeys: [
             {
               key: "postgresql-password",
-              says: "has the key postgresql-password of charts of 2021 and before: this version reads password",
+              says: "has the key postgresql-password of charts up to 10.0: this version reads password",
               hint: "put the same value under password",
             },
             {
@@ -121,51 +143,17 @@ export const POSTGRESQL_HA: ChartRulesInput = {
       ],
     },
     {
-      versions: ">=8 <16",
+      versions: ">=11 <16",
       source:
-        "facts/operations.md 5.3 (a), (d); templates of 2021: empty passwords become randAlphaNum at every upgrade",
-      rules: [
-        ...COMMON,
-        ...image("postgresql", { at: "postgresql.image", repository: "bitnami/postgresql-repmgr" }),
-        ...image("pgpool", { at: "pgpool.image", repository: "bitnami/pgpool" }),
-        given("pgpool.admin-password", {
-          values: ["pgpool.adminPassword", "global.pgpool.adminPassword"],
-          existing: ["pgpool.existingSecret", "global.pgpool.existingSecret"],
-        }),
-        given("postgresql.password", {
-          values: ["postgresql.password", "global.postgresql.password"],
-          existing: ["postgresql.existingSecret", "global.postgresql.existingSecret"],
-        }),
-        given("postgresql.repmgr-password", {
-          values: ["postgresql.repmgrPassword", "global.postgresql.repmgrPassword"],
-          existing: ["postgresql.existingSecret", "global.postgresql.existingSecret"],
-        }),
-        {
-          id: "sr-check-too-early",
-          check: "notGiven",
-          severity: "warning",
-          paths: [
-            "pgpool.srCheckPassword",
-            "pgpool.srCheckUsername",
-            "global.pgpool.srCheckPassword",
-          ],
-          says: "this chart does not know the streaming check's own user yet (16.0.0 brought it): the value does nothing here",
-          hint: "before the upgrade to 16 create that role in the database, or set it to repmgr's user and password",
-        },
-      ],
+        "bitnami/charts postgresql-ha: 14 and 15 templates/postgresql/{statefulset,pdb}.yaml, pgpool/secrets.yaml (commits a00d264f, e459d86e); issue 16396 for 11; PR 33552",
+      rules: [...COMMON, TOO_EARLY],
+      secrets: [PGPOOL_SECRET_BEFORE_16, POSTGRESQL_SECRET_BEFORE_16],
+    },
+    {
+      versions: ">=9 <11",
+      source:
+        "bitnami/charts postgresql-ha templates/_helpers.tpl and postgresql/secrets.yaml (commit 00d62f87): empty passwords become randAlphaNum at every upgrade; the keys of the Secret changed at 10.0.6 (issue 13800), so they are not compared",
+      rules: [...COMMON, ...OLDEST, TOO_EARLY],
     },
   ],
 };
-
-function given(
-  id: string,
-  { values, existing }: { readonly values: string[]; readonly existing: string[] },
-): RuleInput {
-  return {
-    id,
-    check: "given",
-    anyOf: [...values, ...existing],
-    says: `${values[0] ?? id} is in no values file: these charts may make up another one at every upgrade, while the data keeps the old`,
-    hint: `put ${values[0] ?? id} into an encrypted values file, or name a Secret in ${existing[0] ?? "existingSecret"}`,
-  };
-}

@@ -1,5 +1,5 @@
 /** Bitnami redis: replication with Sentinel. */
-import { apart, budget, image } from "./bitnami.ts";
+import { apart, budget, image, mirror } from "./bitnami.ts";
 import type { ChartRulesInput } from "../rule-schema.ts";
 
 const SENTINEL = [{ path: "sentinel.enabled", default: false, is: [true] }];
@@ -11,7 +11,7 @@ export const REDIS: ChartRulesInput = {
     {
       versions: ">=17 <22",
       source:
-        "bitnami/charts redis templates/_helpers.tpl, secret.yaml and values.yaml; facts/operations.md 5.2",
+        "bitnami/charts redis: 17 values.yaml (commit 009bff74) and secret.yaml, 20.6.0 templates/sentinel/pdb.yaml (7587d195), 21 templates/_helpers.tpl (03d72508), CHANGELOG.md (19.5.0, 20.5.0); facts/operations.md 5.2",
       rules: [
         {
           id: "architecture",
@@ -40,21 +40,42 @@ export const REDIS: ChartRulesInput = {
           hint: "put replica.replicaCount: 3",
         },
         {
+          id: "autoscaling",
+          check: "minimum",
+          path: "replica.autoscaling.minReplicas",
+          min: 3,
+          default: 1,
+          when: [{ path: "replica.autoscaling.enabled", default: false, is: [true] }],
+          says: "autoscaling may go below three Redis nodes: the Sentinels beside them have no majority once one is gone",
+          hint: "put replica.autoscaling.minReplicas: 3",
+        },
+        {
           id: "quorum",
           check: "minimum",
           path: "sentinel.quorum",
           min: 2,
           default: 2,
           when: SENTINEL,
-          says: "one Sentinel alone may fail over: a partition then makes two masters",
+          says: "one Sentinel alone may declare the master dead: a master that only it does not see is failed over",
           hint: "put sentinel.quorum: 2 (the majority of three)",
         },
         apart("replica", "replica", "the Redis pods"),
-        budget("replica", "replica.pdb", "Redis"),
+        { ...budget("replica", "replica.pdb", "Redis"), versions: ">=19.5" },
+        { ...budget("replica", "pdb", "Redis"), versions: "<19.5" },
+        {
+          // 20.6.0 templates/sentinel/pdb.yaml: coalesce .Values.pdb .Values.replica.pdb; others read replica.pdb alone.
+          id: "old-budget",
+          check: "notGiven",
+          paths: ["pdb"],
+          versions: ">=19.5",
+          says: "pdb is the name of charts before 19.5: some later ones ignore it, in others it wins over replica.pdb",
+          hint: "move it to replica.pdb and master.pdb",
+        },
         ...image("redis", { at: "image", repository: "bitnami/redis" }),
         ...image("sentinel", { at: "sentinel.image", repository: "bitnami/redis-sentinel" }).map(
           (rule) => ({ ...rule, when: [...SENTINEL, ...(rule.when ?? [])] }),
         ),
+        mirror("image", ">=20.5"),
         {
           id: "old-names",
           check: "notGiven",
@@ -64,11 +85,13 @@ export const REDIS: ChartRulesInput = {
             "existingSecret",
             "existingSecretPasswordKey",
             "usePassword",
+            "usePasswordFile",
             "slave",
-            "global.redis.existingSecret",
+            "sentinel.usePassword",
+            "podDisruptionBudget",
           ],
-          says: "this is a name of charts before 14: this version ignores it, and makes up a password instead",
-          hint: "move it to auth.*, architecture and replica.*",
+          says: "this is a name of charts before 14: this version ignores it, and makes up a password where one was meant",
+          hint: "move it to auth.*, architecture, replica.* or the budget of this version",
         },
       ],
       secrets: [

@@ -9,8 +9,9 @@ export const TRAEFIK: ChartRulesInput = {
   chart: "traefik",
   sets: [
     {
-      versions: ">=20 <42",
-      source: "traefik/traefik-helm-chart values.yaml and templates; facts/operations.md 5.1, 5.2",
+      versions: ">=23 <42",
+      source:
+        "traefik/traefik-helm-chart VALUES.md of 23.2.0, 26.1.0 and one of Traefik 3 with Knative, templates/{deployment,hpa,poddisruptionbudget,_podtemplate,_helpers}; k3s-io/k3s-charts packages/traefik/…/values.yaml.patch; facts/operations.md 5.1, 5.2 for 41",
       rules: [
         {
           id: "replicas",
@@ -37,7 +38,8 @@ export const TRAEFIK: ChartRulesInput = {
           check: "antiAffinity",
           affinity: "affinity",
           spread: "topologySpreadConstraints",
-          when: [DEPLOYMENT],
+          // In the host's network two cannot share a node: they would want the same ports.
+          when: [DEPLOYMENT, { path: "hostNetwork", default: false, is: [false] }],
           says: "the Traefik pods may share one node (the chart sets no affinity): losing that node takes all of them",
           hint: "put affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution, by kubernetes.io/hostname",
         },
@@ -50,12 +52,21 @@ export const TRAEFIK: ChartRulesInput = {
           hint: "put podDisruptionBudget: {enabled: true, maxUnavailable: 1}",
         },
         {
+          // poddisruptionbudget.yaml writes neither bound by itself, and Kubernetes then allows every eviction.
+          id: "budget-limit",
+          check: "given",
+          anyOf: ["podDisruptionBudget.maxUnavailable", "podDisruptionBudget.minAvailable"],
+          when: [DEPLOYMENT, { path: "podDisruptionBudget.enabled", is: [true] }],
+          says: "the pod disruption budget has no bound, and the chart sets none: a drain may evict all of them at once",
+          hint: "put podDisruptionBudget.maxUnavailable: 1",
+        },
+        {
           id: "image",
           check: "image",
           at: "image",
           globalRegistry: "global.systemDefaultRegistry",
           says: "the image of Traefik is not pinned: the chart's version, or a moving tag, decides what runs",
-          hint: "put image.registry (your mirror) and image.tag; never latest",
+          hint: "put image.registry (your mirror; for the chart of K3s put it in front of image.repository) and image.tag; never latest",
         },
         {
           id: "acme-in-pod",
