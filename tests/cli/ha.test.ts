@@ -17,6 +17,8 @@ pgpool:
   podAntiAffinityPreset: hard
   pdb: {create: true}
   image: {registry: registry.example, tag: "4.6.0"}
+global:
+  security: {allowInsecureImages: true}
 `;
 
 for (const { name, command } of PROGRAMS) {
