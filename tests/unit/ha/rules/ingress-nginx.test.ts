@@ -36,7 +36,7 @@ describe("ingress-nginx", () => {
       "global.image.registry",
       "registry.example",
     );
-    expectFound("ingress-nginx@4.13.0", all, []);
+    expectFound("ingress-nginx@4.12.0", all, []);
     expectFound("ingress-nginx@4.11.2", all, ["image"]);
     expectFound("ingress-nginx@4.11.2", GOOD, []);
   });
