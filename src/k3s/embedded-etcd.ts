@@ -21,12 +21,13 @@ const MODULE = "dep\tgo.etcd.io/etcd/server/v3\tv";
 const LINES = /^dep\t\S+\tv(\d+\.\d+)\.[^\n]*(?:\n=>\t\S+\tv(\d+\.\d+)\.)?/;
 
 /**
- * By Kubernetes minor, from K3s's release notes; 1.36 was seen (k3s-observed.md 16.3).
- * What is newer than the table is not guessed.
+ * By Kubernetes minor, from the tables of K3s's release notes (k3s-io/docs, docs/release-notes: 1.32.0
+ * to 1.33.7 have 3.5, 1.34.1 to 1.36.2 have 3.6, 1.37.0 and 1.37.1 have 3.7.1). What is newer is not guessed.
  */
 const BY_KUBERNETES: readonly { readonly upTo: number; readonly etcd: string }[] = [
   { upTo: 33, etcd: "3.5" },
   { upTo: 36, etcd: "3.6" },
+  { upTo: 37, etcd: "3.7" },
 ];
 
 /** `version` as `k3s --version` has it. Undefined when neither the program nor the table tells. */
