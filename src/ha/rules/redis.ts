@@ -11,7 +11,7 @@ export const REDIS: ChartRulesInput = {
     {
       versions: ">=17 <22",
       source:
-        "bitnami/charts redis templates/_helpers.tpl, secret.yaml and values.yaml; facts/operations.md 5.2",
+        "bitnami/charts redis templates/_helpers.tpl, secret.yaml, pdb.yaml, sentinel/pdb.yaml and values.yaml; facts/operations.md 5.2",
       rules: [
         {
           id: "architecture",
@@ -50,7 +50,9 @@ export const REDIS: ChartRulesInput = {
           hint: "put sentinel.quorum: 2 (the majority of three)",
         },
         apart("replica", "replica", "the Redis pods"),
-        budget("replica", "replica.pdb", "Redis"),
+        // One budget for all until 19.5.0 (bitnami/charts 26355), which has one for each kind of pod.
+        { ...budget("redis", "pdb", "Redis"), versions: "<19.5" },
+        { ...budget("replica", "replica.pdb", "Redis"), versions: ">=19.5" },
         ...image("redis", { at: "image", repository: "bitnami/redis" }),
         ...image("sentinel", { at: "sentinel.image", repository: "bitnami/redis-sentinel" }).map(
           (rule) => ({ ...rule, when: [...SENTINEL, ...(rule.when ?? [])] }),
