@@ -5,7 +5,6 @@ import { discoverIdentities } from "../keys/identities.ts";
 import { k3sVersion } from "../k3s/version.ts";
 import { dirname } from "node:path";
 import { prepareArchiveFolder, prepareOutputFile } from "../sys/archive-folder.ts";
-import { wipeStaleTemps } from "../sys/atomic.ts";
 import { proveOpens } from "../keys/prove.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { refuseAttempt } from "./attempt-guard.ts";
@@ -19,8 +18,8 @@ import { makeArchive } from "./make-archive.ts";
 import { makeStage } from "./make-stage.ts";
 import { keyWarnings } from "./key-problems.ts";
 import { saveDatastore } from "./save-datastore.ts";
+import { wipeStaleArchives, wipeStaleSafetyBackups } from "./stale-archives.ts";
 import { count } from "../words.ts";
-import { PROGRAM } from "../version.ts";
 import type { Context, Warning } from "./context.ts";
 import type { MadeArchive } from "./make-archive.ts";
 import type { FoundIdentities } from "../keys/found.ts";
@@ -93,20 +92,11 @@ async function prepareTarget({ output, directory }: BackupOptions): Promise<void
   } else await prepareArchiveFolder(directory, { create: directory === ARCHIVE_FOLDER });
 }
 
-/**
- * Removes temp files that killed runs left where we are about to write. In a
- * folder that hosts share, those of another host may be in use right now.
- */
+/** What killed runs left where we are about to write, and where restores save what was here. */
 async function clearTarget(context: Context, options: BackupOptions): Promise<void> {
-  const folder = options.output === undefined ? options.directory : dirname(options.output);
-  const isOurs = (name: string): boolean =>
-    !name.startsWith(`${PROGRAM}_`) || name.split("_")[2] === context.host.hostname;
-  for (const name of await wipeStaleTemps(folder, isOurs)) {
-    context.talk({
-      type: "note",
-      text: `removed ${folder}/${name}, left by a run that was cut off`,
-    });
-  }
+  const { output, directory } = options;
+  await wipeStaleArchives(context, output === undefined ? directory : dirname(output));
+  await wipeStaleSafetyBackups(context, directory);
 }
 
 interface Keys {

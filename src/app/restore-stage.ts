@@ -16,6 +16,7 @@ import { findWholeArchive } from "./restore-previous.ts";
 import { proveArchive } from "./proof.ts";
 import { isRestored } from "./read-content.ts";
 import { stagedPath } from "./restore-steps.ts";
+import { wipeStaleSafetyBackups } from "./stale-archives.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { DatastoreFacts } from "../datastore/facts.ts";
 import type { FoundIdentities } from "../keys/found.ts";
@@ -47,6 +48,7 @@ export async function stageForRestore(
   const keys = await foundKeys(context, options.identityFiles);
   const identities = secretsOf(keys);
   await wipeLeftovers();
+  await wipeStaleSafetyBackups(context, options.directory);
   let path = await resolveArchive(options.directory, options.archive);
   try {
     return await stageOne(context, { path, keys });

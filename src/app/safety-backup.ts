@@ -5,7 +5,6 @@ import { k3sVersion } from "../k3s/version.ts";
 import { proveOpens } from "../keys/prove.ts";
 import { resolveRecipients } from "../keys/recipients.ts";
 import { prepareArchiveFolder } from "../sys/archive-folder.ts";
-import { wipeStaleTemps } from "../sys/atomic.ts";
 import { existingPart, freeBytes, statOf } from "../sys/files.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { count, sizeText } from "../words.ts";
@@ -13,6 +12,7 @@ import { deadlineFor } from "./deadline.ts";
 import { makeArchive } from "./make-archive.ts";
 import { isReady } from "../k3s/ready.ts";
 import { roomFor } from "./restore-target.ts";
+import { wipeStaleArchives } from "./stale-archives.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -75,7 +75,7 @@ export async function writeSafetyBackup(
   context.talk({ type: "step", text: "saving what is here now" });
   try {
     await prepareArchiveFolder(folder, { create: true });
-    await wipeStaleTemps(folder);
+    await wipeStaleArchives(context, folder);
     const api = await isReady(deadline.context.host, settings);
     const made = await makeArchive(deadline.context, {
       settings,

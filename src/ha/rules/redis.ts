@@ -60,8 +60,9 @@ export const REDIS: ChartRulesInput = {
           hint: "put sentinel.quorum: 2 (the majority of three)",
         },
         apart("replica", "replica", "the Redis pods"),
+        // One budget for all until 19.5.0 (bitnami/charts 26355), which has one for each kind of pod.
+        { ...budget("redis", "pdb", "Redis"), versions: "<19.5" },
         { ...budget("replica", "replica.pdb", "Redis"), versions: ">=19.5" },
-        { ...budget("replica", "pdb", "Redis"), versions: "<19.5" },
         {
           // 20.6.0 templates/sentinel/pdb.yaml: coalesce .Values.pdb .Values.replica.pdb; others read replica.pdb alone.
           id: "old-budget",

@@ -146,7 +146,7 @@ describe("embeddedEtcd()", () => {
   });
 
   test("finds it wherever it lies", async () => {
-    const piece = 4 * 1024 * 1024;
+    const piece = 1024 * 1024; // what is read at a time
     for (const gap of [piece - 60, piece - 20, piece - 1024, piece + 3]) {
       expect(await read(["x", MODULE, VERSION], gap)).toBe("3.6");
     }
@@ -165,6 +165,7 @@ describe("embeddedEtcd()", () => {
       const host = testHost();
       expect((await embeddedEtcd(host, settings, VERSION))?.source).toBe(`that of K3s ${VERSION}`);
       expect((await embeddedEtcd(host, settings, "v1.33.4+k3s1"))?.minor).toBe("3.5");
+      expect((await embeddedEtcd(host, settings, "v1.37.1+k3s1"))?.minor).toBe("3.7");
       expect(await embeddedEtcd(host, settings, "v1.99.0+k3s1")).toBe(undefined);
       mkdirSync(`${folder}/data/data/current/bin`, { recursive: true });
       writeFileSync(`${folder}/data/data/current/bin/k3s`, FORK + VERSION);

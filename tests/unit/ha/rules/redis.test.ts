@@ -29,7 +29,7 @@ describe("redis", () => {
   ]);
 
   test("before 19.5 the budget is pdb, not replica.pdb, and off by default", () => {
-    expectFound("redis@19.4.0", GOOD, ["replica.budget"]);
+    expectFound("redis@19.4.0", GOOD, ["redis.budget"]);
     const old = set(set(GOOD, "replica.pdb", undefined), "pdb", { create: true });
     expectFound("redis@19.4.0", old, []);
     expectFound("redis@19.5.0", old, ["replica.budget", "old-budget"]);
