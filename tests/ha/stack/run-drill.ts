@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { drill } from "../../../src/app/ha-drill.ts";
 import { haSmoke } from "../../../src/app/ha-smoke.ts";
+import { drillFields } from "../../../src/cli/ha/drill-lines.ts";
 import { realHost } from "../../../src/sys/real-host.ts";
+import { recordDrill } from "../rows.ts";
 import type { Context } from "../../../src/app/context.ts";
 import type { DrillReport } from "../../../src/ha/drill/report.ts";
 import type { SmokeReport } from "../../../src/app/ha-smoke.ts";
@@ -43,6 +45,7 @@ export async function runDrill(file: string, folder: string): Promise<DrillRepor
     yes: true,
   });
   if (report === undefined) throw new Error("the drill left no report");
+  recordDrill({ name: report.drill, result: drillFields(report, []) });
   return report;
 }
 
