@@ -25,7 +25,8 @@ describe("keepalived", () => {
     const { folder } = stack.work;
     const file = drillFile("vrrp-machine-kill.yaml", { folder, values: { folder } });
     const program = join(import.meta.dirname, "stack/drill-here.ts");
-    const text = stack.atClient([process.execPath, program, file, folder]);
+    const env = { HA_ROWS: process.env["HA_ROWS"] ?? "" };
+    const text = stack.atClient([process.execPath, program, file, folder], { env });
     const report = v.parse(Report, JSON.parse(text));
     expect(report.reasons).toEqual([]);
     expect(report).toMatchObject({ verdict: "passed", oldPrimary: "edge-1", newPrimary: "edge-2" });
