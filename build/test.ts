@@ -14,6 +14,9 @@ import type { Suite } from "./suites.ts";
 
 process.chdir(new URL("..", import.meta.url).pathname);
 
+/** Of one failure's message; the whole of it stands where the test ran. */
+const MESSAGE_LINES = 12;
+
 interface Result extends Counts {
   readonly name: string;
   readonly seconds: number;
@@ -50,7 +53,7 @@ async function runSuite(suite: Suite): Promise<Result> {
     const exitCode = await child.exited;
     const counts = existsSync(junit)
       ? readJunit(await readFile(junit, "utf8"))
-      : { passed: 0, failed: 0, skipped: [] };
+      : { passed: 0, failed: [], skipped: [] };
     const seconds = (performance.now() - started) / 1000;
     return { name: suite.name, seconds, ...counts, trouble: troubleOf(counts, exitCode) };
   } finally {
@@ -67,8 +70,8 @@ function testEnvironment(): Record<string, string | undefined> {
 }
 
 function troubleOf({ passed, failed, skipped }: Counts, exitCode: number): string {
-  if (passed + failed === 0) return `ran no test (exit ${exitCode})`;
-  if (failed === 0 && exitCode !== 0) return `exit ${exitCode} although no test failed`;
+  if (passed + failed.length === 0) return `ran no test (exit ${exitCode})`;
+  if (failed.length === 0 && exitCode !== 0) return `exit ${exitCode} although no test failed`;
   // Whoever runs in CI promised to run everything.
   if (skipped.length > 0 && (process.env["CI"] ?? "") !== "") return "a skipped test in CI";
   return "";
@@ -78,7 +81,7 @@ function report(results: readonly Result[]): boolean {
   const passed = results.reduce((sum, one) => sum + one.passed, 0);
   // A suite that broke without a failing test counts as one failure, so that the sum cannot look green.
   const failed = results.reduce(
-    (sum, one) => sum + one.failed + (one.trouble !== "" && one.failed === 0 ? 1 : 0),
+    (sum, one) => sum + (one.trouble === "" ? one.failed.length : Math.max(1, one.failed.length)),
     0,
   );
   console.log("");
@@ -86,15 +89,24 @@ function report(results: readonly Result[]): boolean {
     const line = [
       one.name.padEnd(12),
       `${one.passed} passed`.padStart(12),
-      `${one.failed} failed`.padStart(10),
+      `${one.failed.length} failed`.padStart(10),
       `${one.skipped.length} skipped`.padStart(11),
       `${one.seconds.toFixed(1)} s`.padStart(9),
     ];
     console.log(line.join("") + (one.trouble === "" ? "" : `   ${one.trouble}`));
     for (const name of one.skipped) console.log(`  skipped: ${name}`);
   }
+  for (const one of results) tellFailures(one);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 && passed > 0;
+}
+
+/** What failed stands at the end too: hours of output lie between, and a CI may keep only the last lines. */
+function tellFailures({ name: suite, failed }: Result): void {
+  for (const { name, message } of failed) {
+    console.log(`\nfailed in ${suite}: ${name}`);
+    for (const line of message.slice(0, MESSAGE_LINES)) console.log(`  ${line}`);
+  }
 }
 
 process.exit((await main(process.argv.slice(2))) ? 0 : 1);

@@ -28,17 +28,22 @@ describe("readJunit()", () => {
       await new Promise<void>((resolve) => {
         execFile(BUN, args, { cwd: folder }, () => resolve());
       });
-      expect(readJunit(await readFile(join(folder, "out.xml"), "utf8"))).toEqual({
-        passed: 1,
-        failed: 2,
-        skipped: ["is not <run>"],
-      });
+      const { passed, failed, skipped } = readJunit(
+        await readFile(join(folder, "out.xml"), "utf8"),
+      );
+      expect({ passed, skipped }).toEqual({ passed: 1, skipped: ["is not <run>"] });
+      expect(failed.map(({ name }) => name)).toEqual([
+        "a <suite> & 'more' > fails with </testcase> in its message (some.test.ts:5)",
+        "a <suite> & 'more' > throws (some.test.ts:6)",
+      ]);
+      expect(failed[0]?.message.join("\n")).toContain('Expected: "x"');
+      expect(failed[1]?.message.join("\n")).toContain("<failure>");
     } finally {
       await rm(folder, { recursive: true });
     }
   });
 
   test("counts nothing in an empty report", () => {
-    expect(readJunit("<testsuites></testsuites>")).toEqual({ passed: 0, failed: 0, skipped: [] });
+    expect(readJunit("<testsuites></testsuites>")).toEqual({ passed: 0, failed: [], skipped: [] });
   });
 });
