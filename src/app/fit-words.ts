@@ -19,6 +19,12 @@ export function fitLines(fit: HostFit, manifest: Manifest): string[] {
     ...fit.mentions.map(({ file, line, address }) =>
       labelled("also named", `${address} in ${file} line ${line}: not edited, look at it`),
     ),
+    ...fit.own.map((file) =>
+      labelled(
+        "stays too",
+        `${file}: this host's own, not in the archive, and K3s reads it as well`,
+      ),
+    ),
     ...elsewhere(fit, manifest),
     ...nodeLines(fit, manifest),
     ...pinLines(fit),
@@ -125,6 +131,13 @@ export function fitWarnings(fit: HostFit, manifest: Manifest): Warning[] {
       message:
         'the archive\'s configuration gives the agents another token than its database has: put there while K3s ran, it makes a later start of K3s end with "cred/passwd newer than datastore"',
       hint: `take agent-token out of the configuration after the restore, unless agents use it; when K3s has ended so: mv ${host.dataDir}/server/cred/passwd{,.aside}`,
+    });
+  }
+  if (fit.own.length > 0) {
+    warnings.push({
+      code: "OWN_SETTINGS",
+      message: `K3s will also read what this host has and the archive does not: ${fit.own.join(", ")}`,
+      hint: "if that came after the backup and is not wanted any more, move it away before the restore",
     });
   }
   const blocking = fit.misfits.filter(({ blocks }) => blocks);

@@ -14,6 +14,7 @@ import {
   startingView,
   textsOf,
 } from "./fit-files.ts";
+import { ownSettings } from "./fit-own.ts";
 import { agentTokenDiffers, addsNodeId, dropInOf, nameWouldChange, pinsFor } from "./fit-pins.ts";
 import { requireEffect, requireUnit } from "./fit-unit.ts";
 import type { AddressEdit } from "../k3s/address-settings.ts";
@@ -45,6 +46,8 @@ export interface HostFit {
   /** What still does not fit. */
   readonly misfits: readonly Finding[];
   readonly mentions: ReturnType<typeof otherMentions>;
+  /** Settings files of this host that the archive does not have and K3s reads all the same. */
+  readonly own: readonly string[];
   readonly pins: readonly Pin[];
   /** The drop-in that `pins` are in. */
   readonly dropIn: string;
@@ -114,6 +117,7 @@ export async function fitToHost(
       others.map(([path, text]) => ({ path, text })),
       lost,
     ),
+    own: ownSettings(files),
     pins: pins.list,
     dropIn: dropInOf(settings),
     otherAgentToken: await agentTokenDiffers(renamed, {

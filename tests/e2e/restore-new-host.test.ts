@@ -46,6 +46,27 @@ describe.skipIf(skipWithoutLab())("a restore to a reinstalled host", () => {
     expect((await host.must("stat -c %a /etc/rancher /etc/rancher/k3s")).trim()).toBe("755\n755");
   }, 120_000);
 
+  test("what only this host sets is named in the plan, stays, and is in force afterwards", async () => {
+    plugIn(host, saved);
+    const dropIn = "/etc/rancher/k3s/config.yaml.d/here.yaml";
+    host.write(dropIn, "node-label: [place=here]\n");
+    host.write("/etc/default/k3s", "# nothing is set here\n");
+    const planned = await restore(host, `--plan ${FROM_USB}`);
+    expect(planned.exitCode).toBe(0);
+    expect(planned.stdout).toContain(`stays too      ${dropIn}: this host's own`);
+    expect(planned.stdout).not.toContain("/etc/default/k3s");
+    const result = await restore(host, `--yes --json ${FROM_USB}`);
+    expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
+      exit: 0,
+      stderr: expect.stringContaining("same CA"),
+    });
+    const { warnings } = JSON.parse(result.stdout) as { warnings: { code: string }[] };
+    expect(warnings.map(({ code }) => code)).toContain("OWN_SETTINGS");
+    expect(host.read(dropIn)).toBe("node-label: [place=here]\n");
+    host.remove("/etc/default/k3s");
+    await expectBack(host, saved);
+  }, 120_000);
+
   test("without even the unit: it comes from the archive and is enabled; going back takes it away again", async () => {
     plugIn(host, saved);
     const unit = host.read(UNIT);
