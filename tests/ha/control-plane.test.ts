@@ -90,12 +90,21 @@ describe.skipIf(skipWithoutLab())("a control plane of three", () => {
     const found = members.find(({ id, leader }) => id !== undefined && id === leader);
     return found?.address ?? "";
   };
+  /** Its holder, once it has renewed the Lease: one that was killed stands in there for a while yet. */
   const controllerLeader = async (): Promise<string> => {
     const [first] = servers.list;
     const args = ["-n", "kube-system", "get", "lease", "kube-controller-manager"];
-    const holder = await first?.kubectl(...args, "-o", "jsonpath={.spec.holderIdentity}");
-    const name = holder?.split("_")[0] ?? "";
-    return ADDRESSES[Number(name.slice(1)) - 1] ?? "";
+    const read = async (): Promise<string[]> => {
+      const path = "jsonpath={.spec.holderIdentity} {.spec.renewTime}";
+      return (await first?.kubectl(...args, "-o", path))?.split(" ") ?? [];
+    };
+    const [, before] = await read();
+    for (let attempt = 0; attempt < 120; attempt += 1) {
+      await Bun.sleep(500);
+      const [holder = "", renewed] = await read();
+      if (renewed !== before) return ADDRESSES[Number(holder.split("_")[0]?.slice(1)) - 1] ?? "";
+    }
+    throw new Error("nobody renews the controllers' Lease");
   };
   const serverAt = (address: string): BareServer => {
     const found = servers.list[ADDRESSES.indexOf(address)];
