@@ -13,3 +13,9 @@ export async function askCheck(check: unknown): Promise<CheckOutcome> {
     now: () => performance.now(),
   });
 }
+
+/** The check of a pgpool with two backends. */
+export function askPool(stack: { readonly port: number }): Promise<CheckOutcome> {
+  const pgpool = { via: `127.0.0.1:${stack.port}`, nodes: 2 };
+  return askCheck({ id: "pool", timeout: "10s", pgpool });
+}
