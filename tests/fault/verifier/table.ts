@@ -1,14 +1,23 @@
 /** All checks of `verify`, file by file. */
 import { ARCHIVE_ROWS } from "./rows-archive.ts";
+import { BOLT_ROWS } from "./rows-bolt.ts";
+import { BOLT_TREE_ROWS } from "./rows-bolt-tree.ts";
+import { ENTRY_ROWS } from "./rows-entries.ts";
 import { ETCD_ROWS } from "./rows-etcd.ts";
-import { MANIFEST_ROWS, TAR_ROWS } from "./rows-manifest.ts";
+import { MANIFEST_ROWS } from "./rows-manifest.ts";
 import { BOOTSTRAP_ROWS, SQLITE_ROWS } from "./rows-sqlite.ts";
+import { TAR_HEADER_ROWS } from "./rows-tar-header.ts";
+import { TAR_READ_ROWS } from "./rows-tar-read.ts";
 import type { NoCheck, Row } from "./row.ts";
 
 export const TABLE: readonly Row[] = [
   ...ARCHIVE_ROWS,
+  ...ENTRY_ROWS,
   ...MANIFEST_ROWS,
-  ...TAR_ROWS,
+  ...TAR_HEADER_ROWS,
+  ...TAR_READ_ROWS,
+  ...BOLT_ROWS,
+  ...BOLT_TREE_ROWS,
   ...ETCD_ROWS,
   ...BOOTSTRAP_ROWS,
   ...SQLITE_ROWS,
