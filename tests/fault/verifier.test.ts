@@ -1,6 +1,6 @@
 /**
- * Each check of `verify` alone: an archive that it refuses, and that a copy of
- * the program without this check takes for good. Where there are two checks on
+ * Each check of `verify` alone: an archive that it refuses, and that the
+ * program without this check takes for good. Where there are two checks on
  * purpose the table says which is the other one, and why.
  */
 import { afterAll, describe, expect, test } from "bun:test";
@@ -13,7 +13,7 @@ import { withFolder } from "../helpers/folder.ts";
 import { recordFault } from "./rows.ts";
 import { archiveWith } from "./verifier/build.ts";
 import { NO_CHECKS, SCANNED, TABLE } from "./verifier/table.ts";
-import { sourcesWithout, statementsOf, statementWith } from "./verifier/sites.ts";
+import { moduleWithout, statementsOf, statementWith } from "./verifier/sites.ts";
 import type { Made, Row } from "./verifier/row.ts";
 
 /** Writes the archive down under its name; gives its path. */
@@ -36,13 +36,17 @@ async function verdict(folder: string, made: Made): Promise<string> {
   }
 }
 
-/** The same, said by a copy of the program without the row's check. */
+/** The same, said by the program without the row's check. */
 function verdictWithout(folder: string, row: Row, made: Made): string {
   const path = laidOut(folder, made);
   writeFileSync(`${folder}/key.txt`, made.identity);
-  const args = [sourcesWithout(folder, row), path, `${folder}/key.txt`];
+  const module = moduleWithout(row);
+  writeFileSync(`${folder}/module.ts`, module.text);
+  const here = `${import.meta.dirname}/verifier`;
+  const args = [`--preload=${here}/in-place-of.ts`, `${here}/prove.ts`, path, `${folder}/key.txt`];
   if (made.sha256 !== undefined) args.push(made.sha256);
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  const env = { ...process.env, MODULE: module.path, IN_PLACE_OF_IT: `${folder}/module.ts` };
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
   return status === 0 ? stdout.trim() : `crashed: ${stderr.trim().slice(0, 1500)}`;
 }
 

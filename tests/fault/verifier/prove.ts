@@ -1,4 +1,4 @@
-/** Run as a program, from a copy of the sources: proves the archive its argument names, and prints `accepted` or the refusal. */
+/** Run as a program, with a module of the sources replaced: proves the archive its argument names, and prints `accepted` or the refusal. */
 import { readFileSync } from "node:fs";
 import { proveArchive } from "../../../src/app/proof.ts";
 import { OperatorError } from "../../../src/errors.ts";

@@ -1,5 +1,5 @@
-/** Finding the checks in the sources, and taking one of them out of a copy. */
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+/** Finding the checks in the sources, and taking one of them out. */
+import { readFileSync } from "node:fs";
 import { REPOSITORY } from "../../lab/places.ts";
 import type { Row } from "./row.ts";
 
@@ -44,22 +44,16 @@ function endOfStatement(text: string, from: number): number {
   throw new Error("a statement without end");
 }
 
-/** A copy of the sources without the row's check, and the program that proves an archive with it. Gives that program's path. */
-export function sourcesWithout(folder: string, row: Pick<Row, "file" | "site" | "off">): string {
-  cpSync(`${REPOSITORY}/src`, `${folder}/src`, { recursive: true });
-  symlinkSync(`${REPOSITORY}/node_modules`, `${folder}/node_modules`);
-  mkdirSync(`${folder}/tests/helpers`, { recursive: true });
-  for (const name of ["context.ts", "host.ts"]) {
-    cpSync(`${REPOSITORY}/tests/helpers/${name}`, `${folder}/tests/helpers/${name}`);
-  }
-  const program = `${folder}/tests/fault/verifier/prove.ts`;
-  cpSync(`${import.meta.dirname}/prove.ts`, program);
-  const path = `${folder}/src/${row.file}`;
+/** A module of the sources without the row's check, and its path. */
+export function moduleWithout(row: Pick<Row, "file" | "site" | "off">): {
+  readonly path: string;
+  readonly text: string;
+} {
+  const path = `${REPOSITORY}/src/${row.file}`;
   let text = readFileSync(path, "utf8");
   for (const [from, to] of row.off ?? [[statementWith(row.file, row.site ?? "").line, ""]]) {
     if (text.split(from).length !== 2) throw new Error(`not once in src/${row.file}: ${from}`);
     text = text.replace(from, () => to);
   }
-  writeFileSync(path, text);
-  return program;
+  return { path, text };
 }
