@@ -15,6 +15,12 @@ const NOT_UNDER_DENO: Readonly<Record<string, string>> = {
   checks: "tests the gates themselves, which run on Bun",
 };
 
+/**
+ * How long each file of the parallel suites takes, in ms: the slowest start first, or a suite ends
+ * with one file that runs alone. `UPDATE_TIMINGS=1 make test` writes it anew.
+ */
+const TIMINGS = "build/timings.json";
+
 /** `parallel`: files at the same time, each in a process of its own; for suites that mostly wait for servers. */
 function bunTest(path: string, timeout: number, parallel = 1): Suite["command"] {
   return (junit) => [
@@ -22,10 +28,15 @@ function bunTest(path: string, timeout: number, parallel = 1): Suite["command"] 
     "test",
     path,
     `--timeout=${timeout}`,
-    ...(parallel === 1 ? [] : [`--parallel=${parallel}`]),
+    ...(parallel === 1 ? [] : inParallel(parallel)),
     "--reporter=junit",
     `--reporter-outfile=${junit}`,
   ];
+}
+
+function inParallel(count: number): string[] {
+  const update = process.env["UPDATE_TIMINGS"] === "1" ? ["--update-timings"] : [];
+  return [`--parallel=${count}`, `--timings=${TIMINGS}`, ...update];
 }
 
 function denoTest(junit: string): string[] {
