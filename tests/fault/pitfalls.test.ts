@@ -419,6 +419,10 @@ describe.skipIf(skipWithoutLab())("on a host that never ran K3s", () => {
     async () => {
       const path = "/etc/rancher/node/password";
       expect(server.read(path).trim()).toBe(archive.expected.nodePassword);
+      // As long as the reset's flag is there, the next start of K3s takes any password.
+      await until("K3s takes the flag away", () =>
+        Promise.resolve(!server.exists(`${DB}/reset-flag`)),
+      );
       await server.must("systemctl stop k3s && hostname s1 && echo s1 > /etc/hostname");
       server.write(path, "0123456789abcdef0123456789abcdef\n");
       await server.run("systemctl start --no-block k3s");
