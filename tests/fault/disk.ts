@@ -15,7 +15,7 @@ import {
   expectWell,
   recover,
 } from "./bench.ts";
-import { faulty, forgetOperations, operationsOf, wasMet } from "./operations.ts";
+import { NotMet, faulty, forgetOperations, operationsOf, wasMet } from "./operations.ts";
 import { FULL, chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { BareServer, CommandResult, Datastore } from "../lab/server.ts";
@@ -83,7 +83,7 @@ function lasting(operations: readonly Operation[]): Case[] {
 async function runBadly(server: BareServer, args: string, one: Case): Promise<CommandResult> {
   forgetOperations(server);
   const result = await server.run(faulty(args, one), { timeout: 240_000 });
-  if (!wasMet(server)) throw new Error(`the fault was not met: ${result.stderr}`);
+  if (!wasMet(server)) throw new NotMet(`the fault was not met: ${result.stderr}`);
   return result;
 }
 

@@ -2,8 +2,9 @@
 import { readlinkSync } from "node:fs";
 import { PROGRAM } from "../e2e/workload.ts";
 import { descendants, kill } from "../lab/command.ts";
-import { faulty, forgetOperations, wasMet } from "./operations.ts";
+import { NotMet, faulty, forgetOperations, wasMet } from "./operations.ts";
 import type { BareServer } from "../lab/server.ts";
+import type { Order } from "./operations.ts";
 import type { Chance } from "./seed.ts";
 
 /** Milliseconds that an undisturbed run takes; throws when it fails. */
@@ -49,15 +50,16 @@ export async function atRandomInstant(
 
 /**
  * Stops the program for ever at one of its file operations, before it happens, and
- * then does `fault`. Throws when it ended without having come there.
+ * then does `fault`. Throws `NotMet` when it ended without having come there.
  */
 export async function heldAt(
   server: BareServer,
   args: string,
-  options: { readonly number: number; readonly fault: Fault },
+  options: Pick<Order, "number" | "of"> & { readonly fault: Fault },
 ): Promise<void> {
   forgetOperations(server);
-  const running = server.start(`exec ${faulty(args, { action: "hold", number: options.number })}`, {
+  const { fault, ...where } = options;
+  const running = server.start(`exec ${faulty(args, { action: "hold", ...where })}`, {
     timeout: 240_000,
   });
   let over = false;
@@ -65,8 +67,8 @@ export async function heldAt(
     over = true;
   });
   await until("the operation", () => over || wasMet(server));
-  if (!wasMet(server)) throw new Error(`it ended before operation ${options.number}`);
-  await options.fault(descendants(running.pid).find(isProgram) ?? 0);
+  if (!wasMet(server)) throw new NotMet(`it ended before operation ${where.number}`);
+  await fault(descendants(running.pid).find(isProgram) ?? 0);
   await done;
 }
 

@@ -8,6 +8,7 @@ import { chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { Datastore } from "../lab/server.ts";
 import type { BenchPlace, Way } from "./bench.ts";
+import type { Order } from "./operations.ts";
 import type { Chance } from "./seed.ts";
 
 const WAYS: readonly Way[] = ["--resume", "--rollback"];
@@ -51,11 +52,11 @@ export function describeKills(datastore: Datastore): void {
       async () => {
         const tally = tallyOf("kill", `kill -9 of restore at a step boundary, ${datastore}`);
         const chance = chanceFor(`kill steps ${datastore}`);
-        const numbers = await boundariesOf(place, chance);
-        for (const [index, number] of numbers.entries()) {
-          const survived = await tally.round(`operation ${number}`, async () => {
+        const boundaries = await boundariesOf(place, chance);
+        for (const [index, boundary] of boundaries.entries()) {
+          const survived = await tally.round(boundaryText(boundary), async () => {
             const bench = place.now;
-            await heldAt(bench.server, "restore --yes", { number, fault: killing(chance) });
+            await heldAt(bench.server, "restore --yes", { ...boundary, fault: killing(chance) });
             await recover(bench, WAYS[index % 2] ?? "--resume");
           });
           if (!survived) await place.renew();
@@ -96,18 +97,30 @@ export function describeKills(datastore: Datastore): void {
   });
 }
 
+/** The journal, and the file it is written as before it gets its name. */
+const JOURNALS = ["/restore.journal", "/.railiance-tmp-restore.journal"] as const;
+
+export type Boundary = Pick<Order, "number" | "of">;
+
 /**
  * Before each write and each sync of the journal, and after it; in a short run
  * only some of them, but always those where the journal comes to be.
  */
-export async function boundariesOf(place: BenchPlace, chance: Chance): Promise<number[]> {
+export async function boundariesOf(place: BenchPlace, chance: Chance): Promise<Boundary[]> {
   const operations = await operationsOf(place.now.server, "restore --yes");
   await expectWell(place.now, ["backup"]);
-  const both = (part: string): number[] =>
-    operations
-      .filter(({ path }) => path.endsWith(part) || path.includes(`${part}-`))
-      .flatMap(({ number }) => [number, number + 1]);
-  const all = chance.sample(both("/restore.journal"), rounds());
-  const first = both("/.railiance-tmp-restore.journal");
-  return [...new Set([...first, ...all])].sort((a, b) => a - b);
+  const [later, first] = JOURNALS.map((path) => {
+    const count = operations.filter((one) => one.path.includes(path)).length;
+    return Array.from({ length: count }, (_, index) => [
+      { number: index + 1, of: { path, after: false } },
+      { number: index + 1, of: { path, after: true } },
+    ]).flat();
+  });
+  if (first?.[0] === undefined || later?.[0] === undefined) throw new Error("there is no journal");
+  return [...first, ...chance.sample(later, rounds())];
+}
+
+/** In words. */
+export function boundaryText({ number, of }: Boundary): string {
+  return `${of?.after === true ? "after" : "before"} operation ${number} on ${of?.path ?? ""}`;
 }

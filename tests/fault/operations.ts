@@ -15,6 +15,8 @@ export interface Order {
   /** An error (`ENOSPC`), `short`, `skip`, `kill`, `hold` (tests/lab/faults). */
   readonly action: string;
   readonly number: number;
+  /** Only those whose path has this in it are counted; with `after` the first operation after it goes as ordered. */
+  readonly of?: { readonly path: string; readonly after: boolean };
   /** All that come after it too. */
   readonly lasting?: boolean;
   /** Only these kinds are counted; default all. */
@@ -23,9 +25,13 @@ export interface Order {
 
 /** The command line of a run in which one operation goes as ordered. */
 export function faulty(args: string, order: Order): string {
-  const when = `${order.number}${order.lasting === true ? "+" : ""}`;
+  const of = order.of === undefined ? "" : `${order.of.after ? ">" : "@"}${order.of.path}`;
+  const when = `'${order.number}${order.lasting === true ? "+" : ""}${of}'`;
   return `/usr/local/lib/k3s-lab/lab-faults ${LOG} ${order.kinds ?? "all"} ${order.action} ${when} -- ${PROGRAM} ${args}`;
 }
+
+/** The ordered operation did not come: nothing was tried. */
+export class NotMet extends Error {}
 
 /** Numbers move by a few from run to run; the last ones may not come in the next. */
 const MOVING = 5;

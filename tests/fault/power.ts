@@ -43,7 +43,7 @@ export function describePowerCuts(datastore: Datastore): void {
     ): Promise<void> {
       const tally = tallyOf("power cut", `${fault}, ${datastore}`);
       for (const [index, draw] of draws.entries()) {
-        const survived = await tally.round(`${index + 1} (${String(draw)})`, () =>
+        const survived = await tally.round(`${index + 1} (${JSON.stringify(draw)})`, () =>
           action(draw, index),
         );
         if (!survived) await place.renew();
@@ -150,9 +150,9 @@ export function describePowerCuts(datastore: Datastore): void {
     test(
       "in a restore, on both sides of every step boundary",
       async () => {
-        const numbers = await boundariesOf(place, chanceFor(`power steps ${datastore}`));
-        await each("in restore at a step boundary", numbers, async (number, index) => {
-          await heldAt(place.now.server, "restore --yes", { number, fault: cut });
+        const boundaries = await boundariesOf(place, chanceFor(`power steps ${datastore}`));
+        await each("in restore at a step boundary", boundaries, async (boundary, index) => {
+          await heldAt(place.now.server, "restore --yes", { ...boundary, fault: cut });
           await expectHeldAndRecover(place.now, way(index));
         });
       },

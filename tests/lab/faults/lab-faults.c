@@ -10,7 +10,9 @@
 // KINDS   of write,sync,rename,link,unlink,truncate,create,mkdir,mode, or all
 // ACTION  ENOSPC, EIO, EROFS, ENOMEM; short (half is written); kill; hold;
 //         skip (says it was done)
-// WHEN    N (the N-th), N+ (the N-th and all after it), 0 (only count)
+// WHEN    N (the N-th), N+ (the N-th and all after it), 0 (only count);
+//         N@TEXT (the N-th whose path has TEXT in it), N>TEXT (the first after it):
+//         numbers over all move with load, those of one file do not
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -181,7 +183,9 @@ static int is_among(const char *kinds, const char *kind) {
 static void serve(int listener, int program, char **args) {
   const char *kinds = args[2], *action = args[3];
   long when = strtol(args[4], NULL, 10), number = 0;
-  int lasting = strchr(args[4], '+') != NULL;
+  const char *of = strpbrk(args[4], "@>");
+  int lasting = of == NULL && strchr(args[4], '+') != NULL, due = 0;
+  long matches = 0;
   FILE *log = fopen(args[1], "we");
   if (log == NULL) fail(args[1]);
   struct pollfd wait = {.fd = listener, .events = POLLIN};
@@ -196,7 +200,12 @@ static void serve(int listener, int program, char **args) {
     char path[4096];
     if (is_among(kinds, call->kind) && group_of((int)asked.pid) == program && path_of(&asked, call, path, sizeof path)) {
       number++;
-      int met = when > 0 && (number == when || (lasting && number > when));
+      int met = when > 0 && of == NULL && (number == when || (lasting && number > when));
+      if (due) met = 1, due = 0;
+      if (of != NULL && strstr(path, of + 1) != NULL && ++matches == when) {
+        if (*of == '@') met = 1;
+        else due = 1;
+      }
       fprintf(log, "%ld %s %s%s%s\n", number, call->kind, path, met ? " <- " : "", met ? action : "");
       fflush(log);
       if (met && strcmp(action, "hold") == 0) continue;
