@@ -16,68 +16,15 @@ import {
   recover,
 } from "./bench.ts";
 import { NotMet, faulty, forgetOperations, operationsOf, wasMet } from "./operations.ts";
+import { drawn, lasting, single } from "./disk-cases.ts";
 import { FULL, chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { BareServer, CommandResult, Datastore } from "../lab/server.ts";
 import type { Bench, BenchPlace } from "./bench.ts";
-import type { Operation, Order } from "./operations.ts";
+import type { Case } from "./disk-cases.ts";
 
 /** A full run under load; a limit for hangs only. */
 const LONG = 4 * 3_600_000;
-
-/** What a disk can answer to each kind of operation. */
-const ANSWERS: Readonly<Record<string, readonly string[]>> = {
-  write: ["ENOSPC", "EIO", "short"],
-  sync: ["EIO", "ENOSPC"],
-  create: ["ENOSPC", "EROFS"],
-  rename: ["EIO", "EROFS"],
-  link: ["EIO", "ENOSPC"],
-  unlink: ["EIO", "EROFS"],
-  mkdir: ["ENOSPC", "EROFS"],
-  mode: ["EIO", "EROFS"],
-  truncate: ["EIO"],
-};
-
-interface Case extends Order {
-  readonly about: string;
-  readonly kind: string;
-}
-
-/** Each operation with each answer, once. */
-function single(operations: readonly Operation[]): Case[] {
-  return operations.flatMap(({ number, kind, path }) =>
-    (ANSWERS[kind] ?? []).map((action) => ({
-      number,
-      kind,
-      action,
-      about: `${action} at ${kind} ${number} (${path})`,
-    })),
-  );
-}
-
-const FILLING = ["write", "create", "mkdir"];
-
-/** From each operation on: no room any more, or no writing at all. */
-function lasting(operations: readonly Operation[]): Case[] {
-  const filling = operations.filter(({ kind }) => FILLING.includes(kind));
-  return [
-    ...filling.map(({ kind, number }, index) => ({
-      number: index + 1,
-      kind,
-      action: "ENOSPC",
-      kinds: FILLING.join(","),
-      lasting: true,
-      about: `a full disk from ${kind} ${number} on`,
-    })),
-    ...operations.map(({ kind, number }) => ({
-      number,
-      kind,
-      action: "EROFS",
-      lasting: true,
-      about: `a read-only disk from ${kind} ${number} on`,
-    })),
-  ];
-}
 
 /** A fault that was not met would count as survived. */
 async function runBadly(server: BareServer, args: string, one: Case): Promise<CommandResult> {
@@ -134,10 +81,10 @@ export function describeDiskErrors(datastore: Datastore): void {
       async () => {
         const operations = await operationsOf(place.now.server, "restore --yes");
         await expectWell(place.now, ["backup"]);
-        const chosen = chanceFor(`disk restore ${datastore}`).sample(
-          single(operations),
-          2 * rounds(),
-        );
+        const chance = chanceFor(`disk restore ${datastore}`);
+        const cases = drawn(operations, chance);
+        const count = rounds() >= FULL ? cases.length : 2 * rounds();
+        const chosen = chance.sample(cases, count);
         await each("one failed operation of restore", chosen, restoreBadly);
       },
       LONG,

@@ -4,7 +4,7 @@ import { createHash, randomInt } from "node:crypto";
 /** `FAULT_SEED`, or a new one; printed by whoever uses it, so that a loss can be repeated. */
 export const SEED = process.env["FAULT_SEED"] ?? String(randomInt(1_000_000_000));
 
-/** Rounds of a full run: the one whose table is in the repository, and in which every operation of a backup fails. */
+/** Rounds of a full run: the one whose table is in the repository, and in which every operation of a backup and of a restore fails. */
 export const FULL = 100;
 
 console.error(`faults: FAULT_SEED=${SEED}`);
