@@ -4,7 +4,8 @@ import { UNIT } from "../k3s/unit.ts";
 import { datastoreText } from "./runbook-datastore.ts";
 import { joinOthers, stopOthers } from "./runbook-peers.ts";
 import { shellWord, shellWords } from "./shell-quote.ts";
-import type { Entry, EntryKind, Manifest } from "../archive/manifest.ts";
+import type { EntryKind } from "../archive/entry-kind.ts";
+import type { Entry, Manifest } from "../archive/manifest.ts";
 import type { Settings } from "../k3s/settings.ts";
 
 /** Kinds that go back to the place they came from. */

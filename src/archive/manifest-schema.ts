@@ -1,5 +1,6 @@
 /** What a manifest must look like. Unknown fields are kept: a signature covers them too. */
 import * as v from "valibot";
+import { ENTRY_KINDS } from "./entry-kind.ts";
 import { MANIFEST_PATH, pathProblem, RUNBOOK_PATH } from "./tar-path.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -34,18 +35,7 @@ const sourcePath = v.pipe(
 
 const entry = v.looseObject({
   path: entryPath,
-  kind: v.picklist([
-    "agent-token",
-    "config",
-    "datastore",
-    "helm",
-    "helm-chart",
-    "kubeconfig",
-    "manifest",
-    "node-password",
-    "token",
-    "unit",
-  ]),
+  kind: v.picklist(ENTRY_KINDS),
   size: count,
   mode: v.pipe(count, v.maxValue(0o7777)),
   sha256,

@@ -6,23 +6,9 @@
 import { checkShape } from "./manifest-schema.ts";
 import { refused } from "./refused.ts";
 import { shownPath } from "./tar-path.ts";
+import type { EntryKind } from "./entry-kind.ts";
 
 export const FORMAT = "railiance.cluster-backup/1";
-
-export const ENTRY_KINDS = [
-  "agent-token",
-  "config",
-  "datastore",
-  "helm",
-  "helm-chart",
-  "kubeconfig",
-  "manifest",
-  "node-password",
-  "token",
-  "unit",
-] as const;
-
-export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 /** One file in the archive. */
 export interface Entry {

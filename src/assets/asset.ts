@@ -1,5 +1,6 @@
 /** What one thing S2 owns has to offer: to add an asset, write one file with one of these and list it in `all.ts`. */
-import type { EntryKind, HelmRelease } from "../archive/manifest.ts";
+import type { EntryKind } from "../archive/entry-kind.ts";
+import type { HelmRelease } from "../archive/manifest.ts";
 import type { Host } from "../sys/host.ts";
 
 export interface NewEntry {

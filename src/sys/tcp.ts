@@ -2,6 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 export interface Place {
   /** Address or name, without brackets. */
@@ -22,22 +24,8 @@ export interface ConnectOptions {
  * it aborts.
  */
 export function answers(place: Place, options: ConnectOptions): Promise<boolean> {
-  const { timeout, signal } = options;
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const socket = connectTcp({ host: place.address, port: place.port });
-    const end = (settle: () => void): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-      socket.destroy();
-      settle();
-    };
-    const onAbort = (): void => end(() => reject(signal.reason));
-    const timer = setTimeout(() => end(() => resolve(false)), timeout);
-    signal.addEventListener("abort", onAbort, { once: true });
-    socket.once("connect", () => end(() => resolve(true)));
-    socket.on("error", () => end(() => resolve(false)));
-  });
+  const connect = (): Socket => connectTcp({ host: place.address, port: place.port });
+  return ofConnection(connect, { ...options, event: "connect", judge: () => true });
 }
 
 /**
@@ -49,16 +37,30 @@ export function showsCertificateOf(
   place: Place,
   options: ConnectOptions & { readonly authority: string },
 ): Promise<boolean> {
-  const { timeout, signal, authority } = options;
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const socket = connectTls({
+  const connect = (): TLSSocket =>
+    connectTls({
       host: place.address,
       port: place.port,
       // Checked below, by hand: with it comes a check of the name, which another server of the cluster need not pass.
       rejectUnauthorized: false,
       ...(isIP(place.address) === 0 ? { servername: place.address } : {}),
     });
+  const judge = (socket: TLSSocket): boolean => {
+    const shown: unknown = socket.getPeerCertificate(true).raw;
+    return shown instanceof Uint8Array && isIssuedBy(shown, options.authority);
+  };
+  return ofConnection(connect, { ...options, event: "secureConnect", judge });
+}
+
+/** What `judge` says of a connection once `event` comes; false without one in time. */
+function ofConnection<S extends Socket>(
+  connect: () => S,
+  options: ConnectOptions & { readonly event: string; readonly judge: (socket: S) => boolean },
+): Promise<boolean> {
+  const { timeout, signal, event, judge } = options;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const socket = connect();
     const end = (settle: () => void): void => {
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
@@ -68,10 +70,9 @@ export function showsCertificateOf(
     const onAbort = (): void => end(() => reject(signal.reason));
     const timer = setTimeout(() => end(() => resolve(false)), timeout);
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.once("secureConnect", () => {
-      const shown: unknown = socket.getPeerCertificate(true).raw;
-      const issued = shown instanceof Uint8Array && isIssuedBy(shown, authority);
-      end(() => resolve(issued));
+    socket.once(event, () => {
+      const judged = judge(socket);
+      end(() => resolve(judged));
     });
     socket.on("error", () => end(() => resolve(false)));
   });

@@ -9,7 +9,7 @@ import {
   authorityOf,
   expectHeldBack,
   expectRefusal,
-  hostWithBackup,
+  hostMovedOn,
   isActive,
   makeObject,
   objectsOf,
@@ -30,9 +30,7 @@ describe.skipIf(skipWithoutLab())("doctor and a restore of ours", () => {
   let before = "";
 
   beforeAll(async () => {
-    ({ server, backup } = await hostWithBackup());
-    await makeObject(server, "later");
-    before = await objectsOf(server);
+    ({ server, backup, before } = await hostMovedOn());
   }, 120_000);
   afterAll(() => server[Symbol.asyncDispose]());
   afterEach(async () => {

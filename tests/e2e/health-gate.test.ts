@@ -11,22 +11,27 @@ import {
   objectsOf,
   restore,
 } from "./restore-host.ts";
+import { inPlaceOfK3s } from "./k3s-in-place.ts";
 import { PROGRAM, giveKey, makeWorkload } from "./workload.ts";
 import type { BareServer } from "../lab/server.ts";
 
 const ETCDCTL = `/usr/local/lib/k3s-lab/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${DATA}/server/tls/etcd/server-ca.crt --cert=${DATA}/server/tls/etcd/client.crt --key=${DATA}/server/tls/etcd/client.key`;
 
+/** In a script in K3s's place `$restored` is yes while restored data is in use. */
+const RESTORED = `restored=
+[ -e ${JOURNAL} ] && grep -q '"begin","step":"start"' ${JOURNAL} && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes`;
+
 describe.skipIf(skipWithoutLab())("the health gate of a restore", () => {
   let server: BareServer;
   let before = "";
+  let wrap: (script: string) => void;
 
   beforeAll(async () => {
     server = await startBareServer();
     await giveKey(server);
     await makeWorkload(server);
     await server.must(`${PROGRAM} backup -q`);
-    await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
-    wrap("");
+    wrap = await inPlaceOfK3s(server, RESTORED);
     await makeObject(server, "later");
     await server.must(
       `k3s etcd-snapshot save --name later && cp ${DATA}/server/db/snapshots/later-* /root/later.db`,
@@ -39,24 +44,6 @@ describe.skipIf(skipWithoutLab())("the health gate of a restore", () => {
     wrap("");
     if (server.exists(JOURNAL)) await restore(server, "--rollback");
   });
-
-  /**
-   * A script in K3s's place. In it `$restored` is yes while restored data is
-   * in use.
-   */
-  function wrap(script: string): void {
-    server.write(
-      "/usr/local/bin/k3s",
-      `#!/bin/bash
-real=/usr/local/bin/k3s.real
-restored=
-[ -e ${JOURNAL} ] && grep -q '"begin","step":"start"' ${JOURNAL} && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes
-${script}
-exec $real "$@"
-`,
-      0o755,
-    );
-  }
 
   /** Something that happens as soon as the restored cluster is ready, and before the gate hears of it. */
   function whenReady(sabotage: string): void {

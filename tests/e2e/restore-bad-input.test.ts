@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { FORMAT, serializeManifest } from "../../src/archive/manifest.ts";
+import { backInPlace, inPlaceOfK3s } from "./k3s-in-place.ts";
 import { skipWithoutLab } from "../lab/server.ts";
 import { makeTestArchive, makeTestContent, sealTar, testKeys } from "../helpers/archive.ts";
 import { END, join, member, put } from "../helpers/tar.ts";
@@ -203,15 +204,8 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
   });
 
   test("a K3s older than that of the backup", async () => {
-    await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
-    server.write(
-      "/usr/local/bin/k3s",
-      `#!/bin/sh
-[ "$1" = --version ] && { echo "k3s version v1.30.4+k3s1 (98262b5d)"; exit 0; }
-exec /usr/local/bin/k3s.real "$@"
-`,
-      0o755,
-    );
+    const wrap = await inPlaceOfK3s(server);
+    wrap('[ "$1" = --version ] && { echo "k3s version v1.30.4+k3s1 (98262b5d)"; exit 0; }');
     try {
       expectRefusal(await restore(server, "--yes"), {
         exit: 10,
@@ -219,7 +213,7 @@ exec /usr/local/bin/k3s.real "$@"
         hint: "--force",
       });
     } finally {
-      await server.must("mv /usr/local/bin/k3s.real /usr/local/bin/k3s");
+      await backInPlace(server);
     }
   });
 

@@ -1,6 +1,7 @@
 /** K3s, the disk or the restored cluster fail in the middle of a restore: what ran before runs again. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab } from "../lab/server.ts";
+import { REAL, inPlaceOfK3s } from "./k3s-in-place.ts";
 import {
   DATA,
   JOURNAL,
@@ -17,15 +18,19 @@ import {
 import type { BareServer } from "../lab/server.ts";
 import type { Backup } from "./restore-host.ts";
 
+/** In a script in K3s's place `$reset` is yes for a reset, `$restored` for a start of restored data. */
+const RUN = `reset=; restored=
+case "$*" in *--cluster-reset*) reset=yes;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
+
 describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
   let server: BareServer;
   let backup: Backup;
   let before = "";
+  let wrap: (script: string) => void;
 
   beforeAll(async () => {
     ({ server, backup } = await hostWithBackup());
-    await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
-    wrap("");
+    wrap = await inPlaceOfK3s(server, RUN);
     // K3s's own five seconds between two starts are only waiting here; five in ten seconds are too many for systemd.
     server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
     await server.must("systemctl daemon-reload");
@@ -40,21 +45,6 @@ describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
     // One failure shall not make all the others fail.
     if (server.exists(JOURNAL)) await restore(server, "--rollback");
   });
-
-  /** A script in K3s's place. In it `$reset` is yes for a reset, `$restored` for a start of restored data. */
-  function wrap(script: string): void {
-    server.write(
-      "/usr/local/bin/k3s",
-      `#!/bin/bash
-real=/usr/local/bin/k3s.real
-reset=; restored=
-case "$*" in *--cluster-reset*) reset=yes;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac
-${script}
-exec $real "$@"
-`,
-      0o755,
-    );
-  }
 
   async function expectRolledBack(): Promise<void> {
     expect(await isActive(server)).toBe(true);
@@ -229,7 +219,7 @@ fi`,
   test("a K3s server that systemd knows nothing of is found, and nothing is moved under it", async () => {
     const there = await objectsOf(server);
     await server.stopCluster();
-    const running = server.start("exec /usr/local/bin/k3s.real server --debug", {
+    const running = server.start(`exec ${REAL} server --debug`, {
       timeout: 200_000,
     });
     await server.must(

@@ -33,6 +33,22 @@ export async function hostWithBackup(
   }
 }
 
+/** The same, and an object `later` that the backup does not have. `before`: what `objectsOf` gives now. */
+export async function hostMovedOn(): Promise<{
+  readonly server: BareServer;
+  readonly backup: Backup;
+  readonly before: string;
+}> {
+  const { server, backup } = await hostWithBackup();
+  try {
+    await makeObject(server, "later");
+    return { server, backup, before: await objectsOf(server) };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 /** Makes objects and a backup of them; a key when the server has none. */
 export async function makeBackup(server: BareServer, dataDir = DATA): Promise<Backup> {
   const { secret } = await giveKey(server);

@@ -14,7 +14,7 @@ import {
   authorityOf,
   expectHeldBack,
   expectRefusal,
-  hostWithBackup,
+  hostMovedOn,
   isActive,
   killedAtRename,
   leftovers,
@@ -39,9 +39,7 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
   let before = "";
 
   beforeAll(async () => {
-    ({ server, backup } = await hostWithBackup());
-    await makeObject(server, "later");
-    before = await objectsOf(server);
+    ({ server, backup, before } = await hostMovedOn());
   }, 120_000);
   afterAll(() => server[Symbol.asyncDispose]());
   afterEach(async () => {

@@ -1,5 +1,6 @@
 /** The fifteen pitfalls of restoring K3s (facts/k3s.md 5), and the counting of those that end as they should. */
 import { afterAll, expect, test } from "bun:test";
+import { inPlaceOfK3s } from "../e2e/k3s-in-place.ts";
 import { authorityOf, leftovers, objectsOf, restore } from "../e2e/restore-host.ts";
 import { recordFault } from "./rows.ts";
 import type { Backup } from "../e2e/restore-host.ts";
@@ -91,9 +92,8 @@ export async function says(server: BareServer, command: string): Promise<string>
 
 /** `k3s` writes down its arguments, a line a run, and then does what it ever does. */
 export async function recordArguments(server: BareServer): Promise<void> {
-  await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s.real");
-  const script = '#!/bin/sh\necho "$*" >> /root/arguments\nexec /usr/local/bin/k3s.real "$@"\n';
-  server.write("/usr/local/bin/k3s", script, 0o755);
+  const wrap = await inPlaceOfK3s(server);
+  wrap('echo "$*" >> /root/arguments');
 }
 
 /** The arguments of the last reset. */

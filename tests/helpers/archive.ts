@@ -14,7 +14,8 @@ import { bootstrapFile } from "../../src/datastore/bootstrap.ts";
 import { caHash } from "../../src/datastore/ca-hash.ts";
 import { inspectSnapshot } from "../../src/datastore/etcd-snapshot.ts";
 import { tokenHash } from "../../src/datastore/token.ts";
-import type { Entry, EntryKind, Manifest } from "../../src/archive/manifest.ts";
+import type { EntryKind } from "../../src/archive/entry-kind.ts";
+import type { Entry, Manifest } from "../../src/archive/manifest.ts";
 import type { ArchiveContent } from "../../src/archive/writer.ts";
 import type { SnapshotFacts } from "../../src/datastore/etcd-snapshot.ts";
 

@@ -203,7 +203,7 @@ export const MANIFEST_ROWS: readonly Row[] = [
       make: entryTold({ source: "/etc/rancher/../cron.d/x" }),
     },
   ),
-  schemaRow('v.picklist([\n    "agent-token",', 'v.picklist([\n    "secret", "agent-token",', {
+  schemaRow("v.picklist(ENTRY_KINDS)", 'v.picklist(["secret", ...ENTRY_KINDS])', {
     mutation: "an entry of an unknown kind",
     make: entryTold({ kind: "secret" }),
   }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { proveArchive } from "../../../src/app/proof.ts";
 import { openingKeys } from "../../../src/app/opening-keys.ts";
-import { ENTRY_KINDS } from "../../../src/archive/manifest.ts";
+import { ENTRY_KINDS } from "../../../src/archive/entry-kind.ts";
 import { testContext } from "../../helpers/context.ts";
 
 const folder = `${import.meta.dirname}/../../testdata/archives`;
