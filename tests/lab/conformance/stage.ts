@@ -5,6 +5,11 @@ import type { BareServer, BareServerOptions } from "../server.ts";
 export const DATA = "/var/lib/rancher/k3s";
 const BASE = "/root/base";
 const LOG = "/tmp/k3s.log";
+/** The good snapshot. */
+export const RESTORE = "--cluster-reset-restore-path=/root/good.snap";
+/** What K3s says of a token that is not the datastore's. */
+export const DIFFERENT =
+  'level=fatal msg="bootstrap data already found and encrypted with different token"';
 /** Saves time; no row is about controllers. */
 const LEAN = [
   "--disable-controller-manager",
@@ -170,4 +175,14 @@ function said(text: string): string {
     .split("\n")
     .filter((line) => line.startsWith("time="))
     .join("\n");
+}
+
+/** Tells the client CA from another one. */
+export function authorityOf({ server }: Stage): Promise<string> {
+  return server.must(`md5sum < ${DATA}/server/tls/client-ca.crt`);
+}
+
+/** The same of the cluster whose snapshot it is. */
+export function baseAuthorityOf({ server }: Stage): Promise<string> {
+  return server.must(`md5sum < ${BASE}/server/tls/client-ca.crt`);
 }
