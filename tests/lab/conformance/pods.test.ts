@@ -84,8 +84,12 @@ describe.skipIf(skipWithoutLab())("pods of the lab", () => {
   };
   const get = (...words: readonly string[]): Promise<string> =>
     server.kubectl("get", ...words.slice(0, -1), "-o", `jsonpath=${words.at(-1) ?? ""}`);
-  const wait = (what: string, condition: string): Promise<string> =>
-    server.kubectl("wait", what, `--for=${condition}`, "--timeout=120s");
+  /** Also for one that no controller has made yet: kubectl's own wait gives up on that at once. */
+  const wait = async (what: string, condition: string): Promise<void> => {
+    for (const one of ["create", condition]) {
+      await server.kubectl("wait", what, `--for=${one}`, "--timeout=120s");
+    }
+  };
   const exec = (pod: string, script: string) =>
     server.run(["k3s", "kubectl", "exec", pod, "--", "sh", "-c", script]);
   /** Who answers at the Service's cluster address; "" for nobody. */
