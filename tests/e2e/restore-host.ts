@@ -1,5 +1,6 @@
 /** What the tests of `restore` have in common: a host with one backup, kills at exact places, and what must never be left. */
 import { startBareServer } from "../lab/server.ts";
+import { OWN_OBJECTS } from "../lab/template.ts";
 import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
 import { expect } from "bun:test";
 import type { BareServer, BareServerOptions, CommandResult } from "../lab/server.ts";
@@ -52,14 +53,10 @@ export async function hostMovedOn(): Promise<{
 /** Makes objects and a backup of them; a key when the server has none. */
 export async function makeBackup(server: BareServer, dataDir = DATA): Promise<Backup> {
   const { secret } = await giveKey(server);
-  // The controllers give every namespace these; a state noted before would lack them.
   await until("the namespace's own objects", async () => {
-    const own = "serviceaccount/default configmap/kube-root-ca.crt";
-    return (await server.run(`k3s kubectl get ${own}`)).exitCode === 0;
+    return (await server.run(`k3s kubectl get ${OWN_OBJECTS}`)).exitCode === 0;
   });
   await makeObject(server, "before");
-  // A young cluster makes it in its own time; made after the backup it would be another one after the restore.
-  await server.must("until k3s kubectl get configmap/kube-root-ca.crt; do sleep 0.2; done");
   await server.kubectl("create", "secret", "generic", "password", "--from-literal=value=hunter2");
   const archive = (await server.must(`${PROGRAM} backup -q --data-dir ${dataDir}`)).trim();
   return {

@@ -18,6 +18,9 @@ import { createMachine } from "./machine.ts";
 import type { MachineOptions } from "./machine.ts";
 import { BIN, k3sBinary, TEMPLATES } from "./places.ts";
 
+/** Made by the controllers in each namespace, in their own time: a state noted before would lack them. */
+export const OWN_OBJECTS = "serviceaccount/default configmap/kube-root-ca.crt";
+
 /** The folder to lay over a server's root; made at the first call, which takes some seconds more. */
 export async function templateFor(
   options: MachineOptions,
@@ -41,7 +44,7 @@ function keyOf(options: MachineOptions, datastore: string): string {
     const { size, mtimeMs } = statSync(path);
     return `${path} ${size} ${mtimeMs}`;
   });
-  const text = [datastore, options.name, options.address, ...programs].join("\n");
+  const text = [datastore, options.name, options.address, OWN_OBJECTS, ...programs].join("\n");
   return `${datastore}-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
 }
 
@@ -55,13 +58,15 @@ async function make(
   await using machine = await createMachine({ ...options, config, enabled: false });
   await machine.boot();
   await machine.must(["systemctl", "start", "k3s"]);
-  // Everything K3s makes by itself: default service accounts, its own manifests.
+  // Everything K3s makes by itself: what the controllers give each namespace, its own manifests.
   await machine.must(
-    `for attempt in $(seq 100); do
-       k3s kubectl get serviceaccount default >/dev/null 2>&1 &&
-         k3s kubectl -n kube-system get addons.k3s.cattle.io traefik >/dev/null 2>&1 && exit 0
-       sleep 0.2
-     done; exit 1`,
+    `made() {
+       for namespace in default kube-node-lease kube-public kube-system; do
+         k3s kubectl -n $namespace get ${OWN_OBJECTS} || return 1
+       done
+       k3s kubectl -n kube-system get addons.k3s.cattle.io traefik
+     }
+     for attempt in $(seq 200); do made >/dev/null 2>&1 && exit 0; sleep 0.2; done; exit 1`,
   );
   await machine.must(["systemctl", "stop", "k3s"]);
   const root = machine.root;
