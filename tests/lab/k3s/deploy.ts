@@ -50,7 +50,7 @@ export async function startDeploying(settings: Settings, api: ApiClient): Promis
     const names = readdirSync(settings.paths.manifests).filter((name) =>
       /\.(ya?ml|json)$/.test(name),
     );
-    for (const name of names.sort()) await applyOne(settings, api, { name, applied });
+    await applyAll(settings, api, { names: names.sort(), applied });
   };
   await round();
   setInterval(() => {
@@ -58,16 +58,43 @@ export async function startDeploying(settings: Settings, api: ApiClient): Promis
   }, 15_000);
 }
 
-async function applyOne(
+/** All at once, for a start of kubectl is most of the work; one after the other when one is wrong. */
+async function applyAll(
   settings: Settings,
   api: ApiClient,
-  options: { readonly name: string; readonly applied: Map<string, string> },
+  options: { readonly names: readonly string[]; readonly applied: Map<string, string> },
 ): Promise<void> {
-  const { name, applied } = options;
-  const path = `${settings.paths.manifests}/${name}`;
-  if (existsSync(`${path}.skip`)) return;
-  const checksum = createHash("sha256").update(readFileSync(path)).digest("hex");
-  if (applied.get(name) === checksum) return;
+  const { manifests } = settings.paths;
+  const due = options.names
+    .map((name) => ({ name, path: `${manifests}/${name}` }))
+    .filter(({ path }) => !existsSync(`${path}.skip`))
+    .map((one) => ({ ...one, checksum: checksumOf(one.path) }))
+    .filter(({ name, checksum }) => options.applied.get(name) !== checksum);
+  if (due.length === 0) return;
+  const isWell = (await apply(settings, due)) === "";
+  for (const one of due) {
+    const trouble = isWell ? "" : await apply(settings, [one]);
+    if (trouble !== "") {
+      log.error(`Failed to process config: failed to process ${one.path}: ${trouble}`);
+      continue;
+    }
+    options.applied.set(one.name, one.checksum);
+    await noteAddon(api, one);
+  }
+}
+
+interface ManifestFile {
+  readonly name: string;
+  readonly path: string;
+  readonly checksum: string;
+}
+
+function checksumOf(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+/** What kubectl says against it; "" for nothing. */
+async function apply(settings: Settings, files: readonly ManifestFile[]): Promise<string> {
   const { exitCode, stderr } = await runPart("kubectl", [
     `--kubeconfig=${settings.paths.cred}/admin.kubeconfig`,
     "--cache-dir=/run/k3s-lab-cache",
@@ -75,13 +102,12 @@ async function applyOne(
     "--server-side",
     "--force-conflicts",
     "--field-manager=deploy",
-    `--filename=${path}`,
+    ...files.map(({ path }) => `--filename=${path}`),
   ]);
-  if (exitCode !== 0) {
-    log.error(`Failed to process config: failed to process ${path}: ${stderr.trim()}`);
-    return;
-  }
-  applied.set(name, checksum);
+  return exitCode === 0 ? "" : stderr.trim() || `exit ${exitCode}`;
+}
+
+async function noteAddon(api: ApiClient, { name, path, checksum }: ManifestFile): Promise<void> {
   const addon = name.replace(/\.[^.]+$/, "").toLowerCase();
   await api.apply(`/apis/k3s.cattle.io/v1/namespaces/kube-system/addons/${addon}`, {
     apiVersion: "k3s.cattle.io/v1",
