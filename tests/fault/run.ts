@@ -1,7 +1,8 @@
 /**
- * `make test-faults`: every family of faults, or the ones named (`FAULTS='kill power'`), then the
- * table. A full run also keeps its figures in the repository, each family's with the run it is of:
- * all of them take hours, and need not come in one go.
+ * `make test-faults`: every family of faults, or the ones named (`FAULTS='kill power'`), of their
+ * tests all, or those that `FAULT_TESTS` (a pattern) names; then the table. A full run also keeps
+ * its figures in the repository, each with the run it is of: all of them take hours, and need not
+ * come in one go.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -64,7 +65,15 @@ async function runTests(
   files: readonly string[],
   options: { readonly rounds: number; readonly file: string },
 ): Promise<number> {
-  const argv = [process.execPath, "test", "--timeout=600000", "--parallel=2", ...files];
+  const some = process.env["FAULT_TESTS"] ?? "";
+  const argv = [
+    process.execPath,
+    "test",
+    "--timeout=600000",
+    "--parallel=2",
+    ...(some === "" ? [] : [`--test-name-pattern=${some}`]),
+    ...files,
+  ];
   const child = Bun.spawn(argv, {
     stdio: ["ignore", "inherit", "inherit"],
     env: {
