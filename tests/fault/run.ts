@@ -24,7 +24,7 @@ async function main(names: readonly string[]): Promise<boolean> {
   const files = filesOf(names);
   if (files === undefined) return false;
   const inCi = (process.env["CI"] ?? "") !== "";
-  const rounds = Number(process.env["FAULT_ROUNDS"] ?? (inCi ? 2 : FULL));
+  const rounds = Number(process.env["FAULT_ROUNDS"] ?? (inCi ? 3 : FULL));
   const folder = mkdtempSync(join(tmpdir(), "railiance-faults-"));
   const file = join(folder, "rows");
   console.log(`FAULT_SEED=${SEED} FAULT_ROUNDS=${rounds} ${files.join(" ")}`);

@@ -9,9 +9,9 @@ export const FULL = 100;
 
 console.error(`faults: FAULT_SEED=${SEED}`);
 
-/** `FAULT_ROUNDS`: how many random instants or places each test tries. 2 where nobody asked: `make test` has to end. */
+/** `FAULT_ROUNDS`: how many random instants or places each test tries. 3 where nobody asked: `make test` has to end. */
 export function rounds(): number {
-  const given = Number(process.env["FAULT_ROUNDS"] ?? "2");
+  const given = Number(process.env["FAULT_ROUNDS"] ?? "3");
   if (Number.isInteger(given) && given > 0) return given;
   throw new Error(`FAULT_ROUNDS is no number: ${process.env["FAULT_ROUNDS"]}`);
 }
