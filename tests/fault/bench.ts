@@ -31,6 +31,11 @@ export interface Bench {
 export type Side = "backup" | "before";
 export type Way = "--resume" | "--rollback";
 
+/** How to end what was cut: each way in turn, and as often after a boundary as before it, for those come in pairs. */
+export function wayOf(index: number): Way {
+  return (index + Math.floor(index / 2)) % 2 === 0 ? "--resume" : "--rollback";
+}
+
 /** A bench that can be replaced when a round has lost its cluster. */
 export interface BenchPlace extends AsyncDisposable {
   readonly now: Bench;

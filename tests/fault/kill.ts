@@ -1,17 +1,23 @@
 /** kill -9 of a backup and of a restore, anywhere: nothing lost, nothing half done, nothing secret left. */
 import { afterAll, beforeAll, describe, test } from "bun:test";
 import { skipWithoutLab } from "../lab/server.ts";
-import { backUpAgain, benchPlace, expectOnlyWholeArchives, expectWell, recover } from "./bench.ts";
+import {
+  backUpAgain,
+  benchPlace,
+  expectOnlyWholeArchives,
+  expectWell,
+  recover,
+  wayOf,
+} from "./bench.ts";
 import { atRandomInstant, durationOf, heldAt, killing } from "./instants.ts";
 import { operationsOf } from "./operations.ts";
 import { chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { Datastore } from "../lab/server.ts";
-import type { BenchPlace, Way } from "./bench.ts";
+import type { BenchPlace } from "./bench.ts";
 import type { Order } from "./operations.ts";
 import type { Chance } from "./seed.ts";
 
-const WAYS: readonly Way[] = ["--resume", "--rollback"];
 /** A full run under load; a limit for hangs only. */
 const LONG = 4 * 3_600_000;
 
@@ -57,7 +63,7 @@ export function describeKills(datastore: Datastore): void {
           const survived = await tally.round(boundaryText(boundary), async () => {
             const bench = place.now;
             await heldAt(bench.server, "restore --yes", { ...boundary, fault: killing(chance) });
-            await recover(bench, WAYS[index % 2] ?? "--resume");
+            await recover(bench, wayOf(index));
           });
           if (!survived) await place.renew();
         }
@@ -86,7 +92,7 @@ export function describeKills(datastore: Datastore): void {
             ) {
               await expectWell(bench, ["backup"]);
             }
-            await recover(bench, WAYS[round % 2] ?? "--resume");
+            await recover(bench, wayOf(round));
           });
           if (!survived) await place.renew();
         }

@@ -14,6 +14,7 @@ import {
   expectWell,
   recover,
   untilReady,
+  wayOf,
 } from "./bench.ts";
 import { atRandomInstant, durationOf, heldAt } from "./instants.ts";
 import { boundariesOf } from "./kill.ts";
@@ -23,7 +24,6 @@ import { tallyOf } from "./tally.ts";
 import type { BareServer, Datastore } from "../lab/server.ts";
 import type { Bench, BenchPlace, Way } from "./bench.ts";
 
-const WAYS: readonly Way[] = ["--resume", "--rollback"];
 /** A full run under load; a limit for hangs only. */
 const LONG = 4 * 3_600_000;
 
@@ -55,7 +55,6 @@ export function describePowerCuts(datastore: Datastore): void {
     const fewer = (): number => Math.ceil(rounds() / 4);
     const some = (): number[] => Array.from({ length: rounds() }, (_, index) => index + 1);
     const cut = (): Promise<void> => cutAndBoot(place.now.server);
-    const way = (index: number): Way => WAYS[index % 2] ?? "--resume";
 
     test(
       "loses what was not synced, and keeps what was",
@@ -155,7 +154,7 @@ export function describePowerCuts(datastore: Datastore): void {
         const boundaries = await boundariesOf(place, chanceFor(`power steps ${datastore}`));
         await each("in restore at a step boundary", boundaries, async (boundary, index) => {
           await heldAt(place.now.server, "restore --yes", { ...boundary, fault: cut });
-          await expectHeldAndRecover(place.now, way(index));
+          await expectHeldAndRecover(place.now, wayOf(index));
         });
       },
       LONG,
@@ -170,7 +169,7 @@ export function describePowerCuts(datastore: Datastore): void {
         const numbers = chance.sample(operations, fewer()).map(({ number }) => number);
         await each("in restore at a random operation", numbers, async (number, index) => {
           await heldAt(place.now.server, "restore --yes", { number, fault: cut });
-          await expectHeldAndRecover(place.now, way(index));
+          await expectHeldAndRecover(place.now, wayOf(index));
         });
       },
       LONG,
@@ -188,7 +187,7 @@ export function describePowerCuts(datastore: Datastore): void {
           while ((await atRandomInstant(server, "restore --yes", options)) === undefined) {
             await expectWell(place.now, ["backup"]);
           }
-          await expectHeldAndRecover(place.now, way(index));
+          await expectHeldAndRecover(place.now, wayOf(index));
         });
       },
       LONG,
