@@ -1,21 +1,13 @@
 /** `/etc/rancher/k3s` with drop-ins and registries, and the files that configuration and flags name. */
-import { filesBelow } from "../sys/files.ts";
+import { filesBelow, statOf } from "../sys/files.ts";
 import { addHostFile } from "./host-file.ts";
+import { madeAnew, namedPaths } from "./named-paths.ts";
 import { count } from "../words.ts";
-import type { Asset } from "./asset.ts";
+import type { Asset, Collector } from "./asset.ts";
+import type { NamedPath } from "./named-paths.ts";
 import type { Settings } from "../k3s/settings.ts";
 
 const FOLDER = "/etc/rancher/k3s";
-
-/** Settings whose value is a place K3s writes to, not a file it needs. */
-const OUTPUTS = new Set([
-  "audit-log-path",
-  "data-dir",
-  "etcd-snapshot-dir",
-  "log",
-  "log-file",
-  "write-kubeconfig",
-]);
 
 export function configAsset(settings: Settings): Asset {
   return {
@@ -25,7 +17,9 @@ export function configAsset(settings: Settings): Asset {
       paths.delete(settings.kubeconfig); // its own asset
       paths.delete(`${FOLDER}/k3s.yaml`);
       for (const path of settings.config.files) paths.add(path);
-      for (const path of referencedPaths(settings)) paths.add(path);
+      for (const named of namedPaths(settings)) {
+        for (const path of await filesOf(named, { settings, collector })) paths.add(path);
+      }
       let found = 0;
       for (const path of [...paths].sort()) {
         if (await addHostFile(collector, path, { kind: "config" })) found += 1;
@@ -35,34 +29,45 @@ export function configAsset(settings: Settings): Asset {
   };
 }
 
-/**
- * Absolute paths that settings name outside the data dir: `token-file: /x`,
- * `kube-apiserver-arg: audit-policy-file=/y`. Those that are no regular file
- * drop out when they are read.
- */
-export function referencedPaths(settings: Settings): string[] {
-  const found = new Set<string>();
-  const consider = (key: string, value: string): void => {
-    const argument = /^([\w-]+)=(.*)$/s.exec(value);
-    if (argument !== null) return consider(argument[1] ?? "", argument[2] ?? "");
-    if (OUTPUTS.has(key)) return;
-    for (const part of value.split(",")) {
-      if (/^\/[^\0]+$/.test(part) && !part.startsWith(`${settings.dataDir}/`)) found.add(part);
-    }
+/** The files behind a path that settings name; a gap when K3s needs it and a restore would not bring it back. */
+async function filesOf(
+  named: NamedPath,
+  { settings, collector }: { readonly settings: Settings; readonly collector: Collector },
+): Promise<readonly string[]> {
+  const { path, neededBy, folder } = named;
+  const lost = (code: string, message: string, hint: string): readonly string[] => {
+    if (neededBy !== undefined) collector.gap({ code, message, hint });
+    return [];
   };
-  for (const [key, values] of settings.config.values)
-    for (const value of values) consider(key, value);
-  for (const [index, flag] of (settings.unit?.flags ?? []).entries()) {
-    const named = /^--?([\w-]+)(?:=(.*))?$/s.exec(flag);
-    if (named?.[2] !== undefined) consider(named[1] ?? "", named[2]);
-    else if (named === null) {
-      const before = /^--?([\w-]+)$/.exec(settings.unit?.flags[index - 1] ?? "");
-      consider(before?.[1] ?? "", flag);
-    }
+  const again = "set the new path, then run the backup again";
+  const gone = madeAnew(path, settings.dataDir);
+  if (gone !== undefined) {
+    return lost(
+      "FILE_IN_STATE",
+      `${path}, which ${neededBy} names, was left out: K3s and a restore make ${gone} anew`,
+      `keep the file elsewhere, /etc/rancher/k3s say; ${again}`,
+    );
   }
-  for (const variable of ["token-file", "agent-token-file"]) {
-    const value = settings.one(variable);
-    if (value !== undefined) consider(variable, value);
+  let info;
+  try {
+    info = await statOf(path);
+  } catch {
+    return [path]; // whoever reads it says why it cannot be read
   }
-  return [...found].sort();
+  if (info === undefined) {
+    return lost(
+      "FILE_MISSING",
+      `${neededBy} names ${path}, and there is no such file`,
+      `without it K3s does not start again: put the file back, or ${again}`,
+    );
+  }
+  if (info.isDirectory()) {
+    if (folder) return filesBelow(path);
+    return lost(
+      "FILE_IS_FOLDER",
+      `${neededBy} names ${path}, which is a folder: it was left out`,
+      `K3s reads a file there: ${again}`,
+    );
+  }
+  return [path];
 }

@@ -1,41 +1,89 @@
-import { describe, expect, test } from "bun:test";
-import { referencedPaths } from "../../../src/assets/config.ts";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configAsset } from "../../../src/assets/config.ts";
+import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
 
-describe("referencedPaths()", () => {
-  test("finds files named by configuration, by arguments of components and by flags", () => {
-    const settings = testSettings({
-      config: {
-        "token-file": ["/etc/railiance/token"],
-        "kube-apiserver-arg": [
-          "audit-policy-file=/etc/k3s-audit.yaml",
-          "audit-log-path=/var/log/audit.log",
-          "oidc-issuer-url=https://id.example",
-        ],
+let folder = "";
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "railiance-config-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** What is saved of the folder, and the gaps, for a server with this configuration and its data in `data`. */
+async function collected(
+  config: Readonly<Record<string, readonly string[]>>,
+): Promise<{ saved: string[]; gaps: { code: string; message: string }[] }> {
+  const settings = { ...testSettings({ config }), dataDir: join(folder, "data") };
+  const saved: string[] = [];
+  const gaps: { code: string; message: string }[] = [];
+  await configAsset(settings).collect(
+    { host: testHost({}), server: settings, note: () => undefined },
+    {
+      add: ({ source = "" }) => {
+        if (source.startsWith(folder)) saved.push(source.slice(folder.length + 1));
+        return Promise.resolve();
       },
-      flags: [
-        "--kubelet-arg",
-        "config=/etc/kubelet.yaml",
-        "--private-registry=/etc/registries.yaml",
-      ],
+      addFile: () => undefined,
+      addRelease: () => undefined,
+      gap: ({ code, message }) => void gaps.push({ code, message }),
+    },
+  );
+  return { saved, gaps };
+}
+
+describe("configAsset()", () => {
+  test("saves what the configuration names below the data folder, and the files of the kubelet's drop-in folder", async () => {
+    await mkdir(join(folder, "data/server"), { recursive: true });
+    await mkdir(join(folder, "kubelet.d"));
+    await writeFile(join(folder, "data/server/psa.yaml"), "a");
+    await writeFile(join(folder, "kubelet.d/10-mine.conf"), "b");
+    const { saved, gaps } = await collected({
+      "kube-apiserver-arg": [`admission-control-config-file=${folder}/data/server/psa.yaml`],
+      "kubelet-arg": [`config-dir=${folder}/kubelet.d`],
     });
-    expect(referencedPaths(settings)).toEqual([
-      "/etc/k3s-audit.yaml",
-      "/etc/kubelet.yaml",
-      "/etc/railiance/token",
-      "/etc/registries.yaml",
+    expect(saved).toEqual(["data/server/psa.yaml", "kubelet.d/10-mine.conf"]);
+    expect(gaps).toEqual([]);
+  });
+
+  test("a file that K3s needs and that is not there is a gap; what K3s makes itself is none", async () => {
+    const { gaps } = await collected({
+      "write-kubeconfig": [`${folder}/kubeconfig`],
+      "kube-apiserver-arg": [
+        `audit-policy-file=${folder}/audit.yaml`,
+        `audit-log-path=${folder}/logs/audit.log`,
+      ],
+      "kubelet-arg": [`root-dir=${folder}/kubelet`],
+      "node-label": [`config=${folder}/label`],
+    });
+    expect(gaps).toEqual([
+      {
+        code: "FILE_MISSING",
+        message: `audit-policy-file names ${folder}/audit.yaml, and there is no such file`,
+      },
     ]);
   });
 
-  test("leaves out what lies in the data folder and what K3s only writes to", () => {
-    const settings = testSettings({
-      config: {
-        "data-dir": ["/var/lib/rancher/k3s"],
-        "write-kubeconfig": ["/root/.kube/config"],
-        "token-file": ["/var/lib/rancher/k3s/server/token"],
-        "etcd-snapshot-dir": ["/mnt/snapshots"],
-      },
+  test("a file beside K3s's own certificates is a gap: a restore makes that folder anew", async () => {
+    await mkdir(join(folder, "data/server/tls"), { recursive: true });
+    await writeFile(join(folder, "data/server/tls/oidc.pem"), "a");
+    const { saved, gaps } = await collected({
+      "kube-apiserver-arg": [`oidc-ca-file=${folder}/data/server/tls/oidc.pem`],
     });
-    expect(referencedPaths(settings)).toEqual([]);
+    expect(saved).toEqual([]);
+    expect(gaps.map(({ code }) => code)).toEqual(["FILE_IN_STATE"]);
+  });
+
+  test("a folder where K3s reads a file is a gap, and its content is not taken", async () => {
+    await mkdir(join(folder, "audit"));
+    await writeFile(join(folder, "audit/one"), "a");
+    const { saved, gaps } = await collected({
+      "kube-apiserver-arg": [`audit-policy-file=${folder}/audit`],
+    });
+    expect(saved).toEqual([]);
+    expect(gaps.map(({ code }) => code)).toEqual(["FILE_IS_FOLDER"]);
   });
 });
