@@ -1,4 +1,5 @@
 /** Half-written archives of runs that were cut off: temp files, never chosen by anybody, but as large as archives. */
+import { plainName } from "../archive/names.ts";
 import { systemCode } from "../errors.ts";
 import { wipeStaleTemps } from "../sys/atomic.ts";
 import { PROGRAM } from "../version.ts";
@@ -10,8 +11,9 @@ import type { Context } from "./context.ts";
  * another host may be in use right now. Call while holding the lock.
  */
 export async function wipeStaleArchives(context: Context, folder: string): Promise<void> {
+  const here = plainName(context.host.hostname);
   const isOurs = (name: string): boolean =>
-    !name.startsWith(`${PROGRAM}_`) || name.split("_")[2] === context.host.hostname;
+    !name.startsWith(`${PROGRAM}_`) || name.split("_")[2] === here;
   for (const name of await wipeStaleTemps(folder, isOurs)) {
     context.talk({
       type: "note",

@@ -7,6 +7,7 @@ import { UNINTERRUPTED } from "../sys/host.ts";
 import { saveError, silentFailure, stripColour } from "./save-error.ts";
 import type { Host } from "../sys/host.ts";
 import type { RunResult } from "../sys/exec.ts";
+import { nodeNameOf } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 
 /** On-demand names we give; the clean-up knows our leftovers by it. */
@@ -186,7 +187,7 @@ function freshName(settings: Settings): string {
 /**
  * Snapshots of ours in the snapshot folder, by name: while we hold the lock and
  * have none, what a killed run left. Those of another node in a shared folder
- * are not ours. The node name may carry K3s's `--with-node-id` suffix.
+ * are not ours. Under `with-node-id` the node name carries a suffix of K3s's.
  */
 export async function leftoverSnapshots(host: Host, settings: Settings): Promise<string[]> {
   const names = await namesIn(settings.snapshotDir);
@@ -210,9 +211,11 @@ function isOurs(
   name: string,
   { host, settings }: { readonly host: Host; readonly settings: Settings },
 ): boolean {
-  const node = (settings.one("node-name") ?? host.hostname).toLowerCase();
-  const ours = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+?)(?:-[0-9a-f]{8})?-\d+$/;
-  return ours.exec(name)?.[1] === node;
+  const node = nodeNameOf(settings, host);
+  const of = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+)-\d+$/.exec(name)?.[1];
+  // Without that setting such an ending is part of a name: `web-20261123` is not `web`.
+  if (of === node || settings.one("with-node-id") !== "true") return of === node;
+  return of?.replace(/-[0-9a-f]{8}$/, "") === node;
 }
 
 async function locate(settings: Settings, name: string): Promise<SavedSnapshot> {

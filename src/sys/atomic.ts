@@ -34,7 +34,7 @@ export async function createAtomicFile(
   const folder = dirname(path);
   const tempPath = join(
     folder,
-    `${TEMP_PREFIX}${basename(path).slice(0, 100)}-${randomBytes(6).toString("hex")}`,
+    `${TEMP_PREFIX}${shortened(basename(path))}-${randomBytes(6).toString("hex")}`,
   );
   const handle = await open(tempPath, "wx", 0o600);
   let open_: FileHandle | undefined = handle;
@@ -74,6 +74,13 @@ export async function createAtomicFile(
       if (!committed) await unlinkIfThere(tempPath);
     },
   };
+}
+
+/** Bytes of a name that are kept: room for the longest archive's, by which its host is known; a file name has 255. */
+const KEPT = 200;
+
+function shortened(name: string): string {
+  return Buffer.from(name).subarray(0, KEPT).toString();
 }
 
 /** Writes a small file atomically, replacing what is there. */

@@ -161,13 +161,10 @@ echo "msg=\\"Snapshot $name saved.\\"" >&2`);
 
 describe("leftoverSnapshots()", () => {
   test("knows ours by name and node, and leaves everybody else's alone", async () => {
-    const ours = [
-      "railiance-s2-0a1b-host-1-1795439532",
-      "s2-railiance-s2-0a1b-host-1-1795439532",
-      "railiance-s2-0a1b-host-1-0123abcd-1795439532",
-    ];
+    const ours = ["railiance-s2-0a1b-host-1-1795439532", "s2-railiance-s2-0a1b-host-1-1795439532"];
     const others = [
       "railiance-s2-0a1b-host-2-1795439532",
+      "railiance-s2-0a1b-host-1-20261123-1795439532",
       "railiance-s2-mine-host-1-1795439532",
       "etcd-snapshot-host-1-1795439532",
       "railiance-s2-0a1b-host-1-1795439532.part",
@@ -175,6 +172,27 @@ describe("leftoverSnapshots()", () => {
     for (const name of [...ours, ...others]) await writeFile(join(folder, "snapshots", name), "");
     const found = await leftoverSnapshots(testHost({ hostname: "Host-1" }), settings);
     expect(found.toSorted()).toEqual(ours.toSorted());
+  });
+
+  test("knows ours of a node whose own name ends like K3s's suffix", async () => {
+    const name = "railiance-s2-0a1b-web-20261123-1795439532";
+    await writeFile(join(folder, "snapshots", name), "");
+    expect(await leftoverSnapshots(testHost({ hostname: "web-20261123" }), settings)).toEqual([
+      name,
+    ]);
+  });
+
+  test("looks behind K3s's suffix where the node is registered with one", async () => {
+    const ours = ["railiance-s2-0a1b-web-0123abcd-1795439532", "railiance-s2-0a1b-web-1795439532"];
+    for (const name of [...ours, "railiance-s2-0a1b-web-2-0123abcd-1795439532"]) {
+      await writeFile(join(folder, "snapshots", name), "");
+    }
+    const withId = testSettings({ config: { "with-node-id": ["true"] } });
+    const found = await leftoverSnapshots(testHost({ hostname: "web" }), {
+      ...settings,
+      one: withId.one,
+    });
+    expect(found.toSorted()).toEqual(ours);
   });
 });
 

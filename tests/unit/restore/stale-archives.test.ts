@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { archiveName } from "../../../src/archive/names.ts";
+import { createAtomicFile, writeFileAtomic } from "../../../src/sys/atomic.ts";
 import { wipeStaleArchives, wipeStaleSafetyBackups } from "../../../src/app/stale-archives.ts";
 import { testContext } from "../../helpers/context.ts";
 import { withFolder } from "../../helpers/folder.ts";
@@ -34,6 +36,40 @@ describe("wipeStaleArchives()", () => {
           text: expect.stringMatching(/^removed .+, left by a run that was cut off$/),
         },
       ]);
+    });
+  });
+});
+
+describe("wipeStaleArchives() on a host", () => {
+  /** What a kill leaves of the archive of one host when the next run is on another. */
+  async function left(cluster: string, hosts: { writer: string; next: string }): Promise<number> {
+    let count = 0;
+    await withFolder(async (folder) => {
+      const parts = { cluster, host: hosts.writer, created: new Date(0), id: "1bb41837" };
+      await using file = await createAtomicFile(`${folder}/${archiveName(parts)}`);
+      await file.write(new Uint8Array(1));
+      await wipeStaleArchives(testContext({ hostname: hosts.next }), folder);
+      count = readdirSync(folder).length;
+    });
+    return count;
+  }
+
+  test("that is not called as it stands in file names", async () => {
+    expect(await left("prod", { writer: "Prod-S1", next: "Prod-S1" })).toBe(0);
+    expect(await left("prod", { writer: "Prod-S1", next: "Prod-S2" })).toBe(1);
+  });
+
+  test("with the longest names there can be", async () => {
+    const [cluster, host] = ["c".repeat(63), "h".repeat(62)];
+    expect(await left(cluster, { writer: `${host}1`, next: `${host}1` })).toBe(0);
+    expect(await left(cluster, { writer: `${host}1`, next: `${host}2` })).toBe(1);
+  });
+
+  test("a file may have the longest name there can be, in letters of two bytes", async () => {
+    await withFolder(async (folder) => {
+      const path = `${folder}/${"ü".repeat(127)}`;
+      await writeFileAtomic(path, "x");
+      expect(readdirSync(folder)).toEqual(["ü".repeat(127)]);
     });
   });
 });
