@@ -19,6 +19,9 @@ import type { SavableKind } from "./save-datastore.ts";
 /** An archive is smaller than its datastore as a rule; helm records and the rest come on top. */
 const REST_OF_ARCHIVE = 64 * 1024 * 1024;
 
+const FOR_A_RESTORE =
+  "to restore a server here, install K3s of its archive's version (railiance-cluster show) without starting it (INSTALL_K3S_SKIP_START=true), then: railiance-cluster restore";
+
 export interface HostInput {
   readonly settings: Settings;
   readonly directory: string;
@@ -31,9 +34,10 @@ export interface HostInput {
 /** Program, datastore, tokens, room, helm; in this order. */
 export async function hostChecks(host: Host, input: HostInput): Promise<readonly DoctorCheck[]> {
   const { settings } = input;
-  const version = await guarded(host, "k3s.version", async () =>
-    ok("k3s.version", `K3s ${await k3sVersion(host, settings.k3s)} (${settings.k3s})`),
-  );
+  const version = await guarded(host, "k3s.version", async () => {
+    const found = await k3sVersion(host, settings.k3s, { advice: FOR_A_RESTORE });
+    return ok("k3s.version", `K3s ${found} (${settings.k3s})`);
+  });
   if (input.inDoubt) return [...version, ...(await helmChecks(host))];
   let kind: SavableKind | undefined;
   const datastore = await guarded(host, "k3s.datastore", async () => {

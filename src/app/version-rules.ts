@@ -19,7 +19,9 @@ interface Versions {
  */
 export async function checkVersions(context: Context, versions: Versions): Promise<Warning[]> {
   const { settings } = versions;
-  const version = await k3sVersion(context.host, settings.k3s);
+  const version = await k3sVersion(context.host, settings.k3s, {
+    advice: `install K3s ${versions.manifest.k3s.version}, as in the backup, without starting it (INSTALL_K3S_SKIP_START=true), then run this again`,
+  });
   const warnings = checkK3s(version, versions);
   if (versions.manifest.datastore.kind !== "etcd") return warnings;
   const here = await embeddedEtcd(context.host, settings, version);

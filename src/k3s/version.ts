@@ -4,14 +4,21 @@ import { OperatorError } from "../errors.ts";
 import { tailOf } from "../sys/exec.ts";
 import type { Host } from "../sys/host.ts";
 
-/** Asks `k3s --version` and returns e.g. `v1.36.2+k3s1`. Throws an OperatorError `K3S_NOT_FOUND` or `K3S_VERSION`. */
-export async function k3sVersion(host: Host, k3s: string): Promise<string> {
+/**
+ * Asks `k3s --version` and returns e.g. `v1.36.2+k3s1`. Throws an OperatorError `K3S_NOT_FOUND` or `K3S_VERSION`.
+ * `advice`: what to do on a machine without K3s; default is to go to one that has it.
+ */
+export async function k3sVersion(
+  host: Host,
+  k3s: string,
+  options: { readonly advice?: string } = {},
+): Promise<string> {
   let result;
   try {
     result = await host.run([k3s, "--version"], { timeout: 30_000 });
   } catch (error) {
     if (!(error instanceof OperatorError) || error.code !== "TOOL_MISSING") throw error;
-    throw notFound(k3s, error);
+    throw notFound(k3s, { cause: error, ...options });
   }
   const version = /^k3s version (v\S+)/m.exec(result.stdout)?.[1];
   if (result.exitCode !== 0 || version === undefined) {
@@ -28,7 +35,10 @@ export async function k3sVersion(host: Host, k3s: string): Promise<string> {
 }
 
 /** A path comes from the unit: then this is a K3s server whose program is gone. */
-function notFound(k3s: string, cause: unknown): OperatorError {
+function notFound(
+  k3s: string,
+  { cause, advice }: { readonly cause: unknown; readonly advice?: string },
+): OperatorError {
   if (isAbsolute(k3s)) {
     return new OperatorError(
       "precondition",
@@ -38,7 +48,7 @@ function notFound(k3s: string, cause: unknown): OperatorError {
     );
   }
   return new OperatorError("precondition", "K3S_NOT_FOUND", "there is no k3s on this machine", {
-    hint: "run this on a K3s server; to see it work on a throw-away one, type: make demo",
+    hint: advice ?? "run this on a K3s server; to see it work on a throw-away one, type: make demo",
     cause,
   });
 }

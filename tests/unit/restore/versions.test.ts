@@ -55,6 +55,18 @@ describe("checkVersions()", () => {
     expect(minor.hint).toContain("install K3s v1.36.2+k3s1 or newer");
   });
 
+  test("on a machine without K3s: which one to install, and not to start it", async () => {
+    const settings = { ...testSettings({}), k3s: "k3s-that-is-not-here" };
+    const context = testContext();
+    const missing = await failureOf(() =>
+      checkVersions(context, { manifest, settings, force: false }),
+    );
+    expect([missing.exit, missing.code]).toEqual(["precondition", "K3S_NOT_FOUND"]);
+    expect(missing.hint).toBe(
+      "install K3s v1.36.2+k3s1, as in the backup, without starting it (INSTALL_K3S_SKIP_START=true), then run this again",
+    );
+  });
+
   test("forced, it is a warning instead", async () => {
     const warnings = await check({ version: "v1.35.9+k3s1", force: true });
     expect(warnings.map(({ code }) => code)).toEqual(["K3S_OLDER"]);
