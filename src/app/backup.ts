@@ -118,9 +118,10 @@ async function resolveKeys(context: Context, options: BackupOptions): Promise<Ke
     identities,
   });
   const { recipients } = resolved;
-  await proveOpens({ recipients, identities, writeOnly: options.writeOnly });
+  const { openedBy } = await proveOpens({ recipients, identities, writeOnly: options.writeOnly });
   const warnings = [...keyWarnings(context, identities), ...resolved.warnings];
   for (const warning of warnings) talk({ type: "warning", ...warning });
   talk({ type: "done", text: `for ${count(recipients.length, "recipient")} (${resolved.source})` });
-  return { identities, resolved, warnings };
+  // Only those that open it: a key for something else must not be tried on it, nor named in the runbook.
+  return { identities: { ...identities, identities: openedBy }, resolved, warnings };
 }

@@ -21,7 +21,7 @@ export interface ArchiveParts {
   readonly manifest: Manifest;
   readonly runbook: string;
   readonly files: readonly { readonly entry: Entry; readonly file: string }[];
-  /** Empty on a write-only host: then the file's own hash is compared instead. */
+  /** Those that open it; empty on a write-only host: then the file's own hash is compared instead. */
   readonly identities: readonly string[];
 }
 

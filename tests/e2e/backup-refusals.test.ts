@@ -2,7 +2,7 @@
 import { generateHybridIdentity, identityToRecipient } from "age-encryption";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
-import { archivesOn, backedUp, clearArchives, refused } from "./bad-backup.ts";
+import { archivesOn, backedUp, clearArchives, expectRefusal, refused } from "./bad-backup.ts";
 import { ARCHIVES, KEY_FILE, PROGRAM, giveKey } from "./workload.ts";
 import type { BareServer } from "../lab/server.ts";
 import type { Key } from "./workload.ts";
@@ -237,6 +237,20 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
     expect(names.trim().split("\n").at(-1)).toBe("datastore/etcd-snapshot.db");
   });
 
+  test("--write-only works beside keys for something else, which are neither tried nor named in the runbook", async () => {
+    const elsewhere = key;
+    const { secret } = await giveKey(server);
+    server.write("/root/other.txt", `${secret}\n`);
+    const { path, said } = await backedUp(
+      server,
+      `--write-only -i /root/other.txt -r ${elsewhere.recipient}`,
+    );
+    expect(said).toContain("this host has no key to open it");
+    server.write("/root/rescue.txt", `${elsewhere.secret}\n`);
+    const open = `age -d -i /root/rescue.txt ${path} | zstd -d | tar xO RUNBOOK.md`;
+    expect(await server.must(open)).not.toContain("/root/other.txt");
+  });
+
   describe("because of K3s's settings:", () => {
     test("a data folder that is not K3s's", async () => {
       await refused(server, "--data-dir /var/lib/elsewhere", {
@@ -253,7 +267,8 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
       server.remove("/etc/rancher/k3s/config.yaml.d");
     });
 
-    test("k3s's program gone, with and without a unit", async () => {
+    test("k3s's program gone, with and without a unit; a restore and doctor say which K3s to install", async () => {
+      await backedUp(server);
       await server.must("mv /usr/local/bin/k3s /usr/local/bin/k3s-away");
       try {
         await refused(server, "", {
@@ -266,6 +281,16 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
           says: "there is no k3s on this machine",
           hint: "make demo",
         });
+        expectRefusal(await server.run(`${PROGRAM} restore --yes`), {
+          exit: 5,
+          says: "there is no k3s on this machine",
+          hint: /^ {2}install K3s v\S+, as in the backup, without starting it \(INSTALL_K3S_SKIP_START=true\)/,
+        });
+        const { stdout } = await server.run(`${PROGRAM} doctor`);
+        expect(stdout.replaceAll(/\s+/g, " ")).toContain(
+          "without starting it (INSTALL_K3S_SKIP_START=true)",
+        );
+        expect(stdout).not.toContain("make demo");
       } finally {
         await server.must(
           "mv /usr/local/bin/k3s-away /usr/local/bin/k3s; mv /root/k3s.service /etc/systemd/system/ 2>/dev/null; true",
