@@ -141,26 +141,41 @@ async function readBack(
     });
     return;
   }
-  const archive = await openArchive(source, parts.identities);
-  for await (const { body } of archive.entries()) {
-    host.signal.throwIfAborted();
-    for await (const chunk of body) release([chunk]); // hashed on the way by the reader
-  }
-  await archive.finish();
-  if (archive.manifest.id !== parts.manifest.id) throw differs(file.path);
+  await openWhole(context, parts, source).catch((error: unknown) => {
+    // Whatever is wrong with it, a moment ago it was right.
+    const isBroken =
+      error instanceof OperatorError && (error.exit === "verifyFailed" || error.exit === "key");
+    throw isBroken ? differs(file.path, error) : error;
+  });
   talk({
     type: "done",
     text: `read back, ${count(parts.manifest.entries.length, "hash")} equal`,
   });
 }
 
-function differs(path: string): OperatorError {
+async function openWhole(
+  { host }: Context,
+  { identities, manifest }: ArchiveParts,
+  source: ReadableStream<Uint8Array>,
+): Promise<void> {
+  const archive = await openArchive(source, identities);
+  for await (const { body } of archive.entries()) {
+    host.signal.throwIfAborted();
+    for await (const chunk of body) release([chunk]); // hashed on the way by the reader
+  }
+  await archive.finish();
+  if (archive.manifest.id === manifest.id) return;
+  throw new OperatorError("verifyFailed", "ANOTHER_ARCHIVE", "this is another archive");
+}
+
+function differs(path: string, cause?: unknown): OperatorError {
   return new OperatorError(
     "verifyFailed",
     "READ_BACK",
     `what was written to ${dirname(path)} reads back different`,
     {
       hint: "the disk or its controller is failing: check it (dmesg), and write to another one with --dir",
+      cause,
     },
   );
 }

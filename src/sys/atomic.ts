@@ -8,6 +8,7 @@ import { link, lstat, open, readdir, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { FileHandle } from "node:fs/promises";
 import { systemCode } from "../errors.ts";
+import { forgetCached } from "./libc.ts";
 import { unlinkIfThere } from "./unlink.ts";
 
 /** Temp names start so; whoever finds one after a kill may remove it. */
@@ -17,7 +18,7 @@ export interface AtomicFile extends AsyncDisposable {
   /** Where the bytes are until `commit`. */
   readonly tempPath: string;
   write(chunk: Uint8Array): Promise<void>;
-  /** Writes everything to the disk; call before reading back. */
+  /** Writes everything to the disk and out of memory; call before reading back, or the memory is all that is read. */
   sync(): Promise<void>;
   /** Gives the file its name. With `replace: false` (the default) an existing file is an error `EEXIST`. */
   commit(options?: { readonly replace?: boolean }): Promise<void>;
@@ -53,7 +54,10 @@ export async function createAtomicFile(
         offset += bytesWritten;
       }
     },
-    sync: () => handle.sync(),
+    async sync() {
+      await handle.sync();
+      await forgetCached(handle.fd);
+    },
     async commit(commitOptions = {}) {
       await handle.chmod(options.mode ?? 0o600);
       await handle.sync();
