@@ -1,5 +1,5 @@
 /** Is K3s here as a backup and a restore need it, and is there room? */
-import { leftoverSnapshots } from "../k3s/snapshot.ts";
+import { leftoverSnapshots } from "../k3s/snapshot-leftovers.ts";
 import { findTokens } from "../k3s/tokens.ts";
 import { k3sVersion } from "../k3s/version.ts";
 import { tokenHash, tokenPassword } from "../datastore/token.ts";

@@ -1,14 +1,10 @@
 /** A snapshot that is proven before it is used: saved by K3s, walked by us, opened with this server's token. */
 import { inspectSnapshot } from "../datastore/etcd-snapshot.ts";
 import { OperatorError, messageOf } from "../errors.ts";
-import {
-  deleteSnapshot,
-  leftoverSnapshots,
-  removeTornSnapshots,
-  saveSnapshot,
-} from "../k3s/snapshot.ts";
+import { deleteSnapshot, saveSnapshot } from "../k3s/snapshot.ts";
+import { leftoverSnapshots, removeTornSnapshots } from "../k3s/snapshot-leftovers.ts";
 import { findTokens } from "../k3s/tokens.ts";
-import { openFile } from "../sys/files.ts";
+import { openFile, statOf } from "../sys/files.ts";
 import { sizeText } from "../words.ts";
 import { openWithTokens } from "./token-tries.ts";
 import type { SnapshotFacts } from "../datastore/etcd-snapshot.ts";
@@ -126,10 +122,29 @@ async function saveAsked(context: Context, login: Settings): Promise<SavedSnapsh
     talk({ type: "note", text: "stopping: waiting for k3s to end its snapshot, to remove it" });
   host.signal.addEventListener("abort", explain, { once: true });
   try {
-    return await saveSnapshot(host, login);
+    return await saveSnapshot(host, login, { onLate: await lateTalk(context, login) });
   } finally {
     host.signal.removeEventListener("abort", explain);
   }
+}
+
+/** Says once that it takes long, then how far it is: a snapshot is about as large as the database. */
+async function lateTalk(
+  { talk }: Context,
+  { dataDir }: Settings,
+): Promise<(bytes: number) => void> {
+  const database = await statOf(`${dataDir}/server/db/etcd/member/snap/db`);
+  let said = false;
+  return (bytes) => {
+    if (!said) {
+      talk({
+        type: "note",
+        text: "k3s's own client gave up waiting; the server goes on with the snapshot, and so does this backup",
+      });
+    }
+    said = true;
+    if (database !== undefined) talk({ type: "progress", done: bytes, total: database.size });
+  };
 }
 
 /** Removes our snapshot, and one that K3s finished only now for a run that was killed. */

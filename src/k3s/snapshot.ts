@@ -2,12 +2,12 @@
 import { OperatorError } from "../errors.ts";
 import { namesIn, statOf } from "../sys/files.ts";
 import { pause } from "../sys/pause.ts";
-import { removeFile } from "../sys/remove.ts";
 import { UNINTERRUPTED } from "../sys/host.ts";
+import { awaitLate, clientGaveUp } from "./late-snapshot.ts";
 import { saveError, silentFailure, stripColour } from "./save-error.ts";
 import type { Host } from "../sys/host.ts";
+import type { LateOrder } from "./late-snapshot.ts";
 import type { RunResult } from "../sys/exec.ts";
-import { nodeNameOf } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 
 /** On-demand names we give; the clean-up knows our leftovers by it. */
@@ -17,6 +17,8 @@ export const SNAPSHOT_PREFIX = "railiance-s2";
 const BUSY_WAIT = 60_000;
 /** Tries when K3s gives no reason; a schedule in progress is over after 0.2 s (k3s-observed.md 12). */
 const BLIND_TRIES = 5;
+/** Milliseconds that one save may take. */
+const SAVE_LIMIT = 20 * 60_000;
 /** Milliseconds that a save may still take after a signal: ended in the middle, K3s would leave its file. */
 const STOP_GRACE = 20_000;
 
@@ -27,24 +29,41 @@ export interface SavedSnapshot {
   readonly size: number;
 }
 
+export interface SaveOptions {
+  /** Milliseconds the save may still take after a signal. */
+  readonly stopGrace?: number;
+  /** Milliseconds that nothing may be seen of a save whose client gave up. */
+  readonly patience?: number;
+  /** Told, again and again, how many bytes there are of a save whose client gave up. */
+  readonly onLate?: (bytes: number) => void;
+}
+
 /**
  * Saves a snapshot and returns the file that appeared. Exit 0 is no proof: a
  * full disk gives exit 0 and silence (k3s-observed.md 2), so the "saved" line
  * and the file on this host are both required. Retries while another snapshot
- * is being taken. A signal lets the save end and removes its snapshot. Throws an
- * OperatorError whose sentence gives K3s's reason. `stopGrace`: milliseconds the
- * save may still take after a signal.
+ * is being taken, and waits on for one that K3s's client gave up. A signal lets the save end and removes its snapshot. Throws an
+ * OperatorError whose sentence gives K3s's reason.
  */
 export async function saveSnapshot(
   host: Host,
   settings: Settings,
-  options: { readonly stopGrace?: number } = {},
+  options: SaveOptions = {},
 ): Promise<SavedSnapshot> {
   const name = freshName(settings);
   const deadline = host.monotonic() + BUSY_WAIT;
+  const before = new Set(await namesIn(settings.snapshotDir));
   for (let attempt = 1; ; attempt += 1) {
+    const limit = host.monotonic() + SAVE_LIMIT;
     const result = await save(host, settings, { name, grace: options.stopGrace ?? STOP_GRACE });
     if (typeof result === "string") return locate(settings, result);
+    if (clientGaveUp(result)) {
+      const { patience, onLate } = options;
+      return locate(
+        settings,
+        await saveLate(host, settings, { name, before, deadline: limit, patience, onLook: onLate }),
+      );
+    }
     if (result.exitCode === 0 && !result.timedOut) throw await silentFailure(host, settings, name);
     const failure = await saveError(host, settings, result);
     const again =
@@ -69,7 +88,7 @@ async function save(
     result = await snapshotCommand(host, settings, {
       verb: "save",
       args: ["--name", options.name, "--etcd-snapshot-compress=false", "--etcd-s3=false"],
-      timeout: 20 * 60_000,
+      timeout: SAVE_LIMIT,
       signal: grace.signal,
     });
   } catch (error) {
@@ -83,6 +102,14 @@ async function save(
     throw host.signal.reason;
   }
   return result.exitCode === 0 && saved !== undefined ? saved : result;
+}
+
+async function saveLate(host: Host, settings: Settings, order: LateOrder): Promise<string> {
+  try {
+    return await awaitLate(host, settings, order);
+  } catch (error) {
+    throw host.signal.aborted ? stillWriting(host.signal.reason) : error;
+  }
 }
 
 /** A signal that aborts some time after another has. */
@@ -182,40 +209,6 @@ function freshName(settings: Settings): string {
     .padStart(4, "0");
   const prefix = PREFIXES.find((candidate) => !candidate.startsWith(settings.snapshotName));
   return `${prefix ?? SNAPSHOT_PREFIX}-${salt}`;
-}
-
-/**
- * Snapshots of ours in the snapshot folder, by name: while we hold the lock and
- * have none, what a killed run left. Those of another node in a shared folder
- * are not ours. Under `with-node-id` the node name carries a suffix of K3s's.
- */
-export async function leftoverSnapshots(host: Host, settings: Settings): Promise<string[]> {
-  const names = await namesIn(settings.snapshotDir);
-  return names.filter((name) => isOurs(name, { host, settings }));
-}
-
-/**
- * Removes unfinished snapshots of ours: etcd writes to `<name>.part`, and a power
- * cut leaves that, which K3s neither lists nor deletes. Call only after a save of
- * ours has succeeded: K3s does one at a time, so none of these is still being written.
- */
-export async function removeTornSnapshots(host: Host, settings: Settings): Promise<void> {
-  for (const name of await namesIn(settings.snapshotDir)) {
-    const whole = /^(.*)\.part$/.exec(name)?.[1];
-    if (whole === undefined || !isOurs(whole, { host, settings })) continue;
-    await removeFile(`${settings.snapshotDir}/${name}`);
-  }
-}
-
-function isOurs(
-  name: string,
-  { host, settings }: { readonly host: Host; readonly settings: Settings },
-): boolean {
-  const node = nodeNameOf(settings, host);
-  const of = /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+)-\d+$/.exec(name)?.[1];
-  // Without that setting such an ending is part of a name: `web-20261123` is not `web`.
-  if (of === node || settings.one("with-node-id") !== "true") return of === node;
-  return of?.replace(/-[0-9a-f]{8}$/, "") === node;
 }
 
 async function locate(settings: Settings, name: string): Promise<SavedSnapshot> {

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createServer, skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { SNAPSHOTS, backedUp, clearArchives, leftovers, refused } from "./bad-backup.ts";
+import { backInPlace, inPlaceOfK3s } from "./k3s-in-place.ts";
 import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
 import type { BareServer } from "../lab/server.ts";
 
@@ -86,6 +87,24 @@ describe.skipIf(skipWithoutLab())("a backup whose snapshot goes wrong", () => {
     expect((await other.done).exitCode).toBe(0);
     expect((await server.run(`ls ${SNAPSHOTS}`)).stdout).toMatch(/^theirs-s1-\d+\n$/);
     await server.must(`rm ${SNAPSHOTS}/theirs-*`);
+  }, 60_000);
+
+  test("goes on with one that K3s's client gave up, once the server has finished it", async () => {
+    const wrap = await inPlaceOfK3s(server);
+    try {
+      server.faults("save-slow 4");
+      wrap(`if [ "$1 $2" = "etcd-snapshot save" ]; then
+  setsid $real "$@" >/dev/null 2>&1 </dev/null &
+  sleep 1
+  echo 'time="2026-11-28T02:32:07Z" level=fatal msg="Error: Post \\"https://127.0.0.1:6443/db/snapshot\\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"' >&2
+  exit 1
+fi`);
+      const { said } = await backedUp(server);
+      expect(said).toContain("k3s's own client gave up waiting; the server goes on");
+      expect(said).toContain("trailer ok");
+    } finally {
+      await backInPlace(server);
+    }
   }, 60_000);
 
   test("warns of a snapshot that K3s does not remove; the next run does", async () => {

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { awaitLate } from "../../../src/k3s/late-snapshot.ts";
 import { reasonIn } from "../../../src/k3s/save-error.ts";
 import { OperatorError } from "../../../src/errors.ts";
-import { leftoverSnapshots, removeTornSnapshots, saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { saveSnapshot } from "../../../src/k3s/snapshot.ts";
+import { leftoverSnapshots, removeTornSnapshots } from "../../../src/k3s/snapshot-leftovers.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
 import type { Settings } from "../../../src/k3s/settings.ts";
@@ -125,6 +127,59 @@ ${SAVE}; echo data > ${folder}/snapshots/$name; echo "msg=\\"Snapshot $name save
     await k3s(`exit 1`);
     await expect(saveSnapshot(host, { ...settings, snapshotName: "railiance" })).rejects.toThrow();
     expect(await readFile(join(folder, "calls"), "utf8")).toContain("--name s2-railiance-s2-");
+  });
+});
+
+describe("saveSnapshot() when K3s's client gives up", () => {
+  /** Go's words in K3s's log line, after two minutes. */
+  const GAVE_UP = `echo 'time="x" level=fatal msg="Error: Post \\"https://127.0.0.1:6443/db/snapshot\\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"' >&2; exit 1`;
+  const inBackground = (script: string): string =>
+    `${SAVE}; cd ${folder}/snapshots; (${script}) >/dev/null 2>&1 &\n`;
+
+  test("waits until the server has finished it, and says how much is there", async () => {
+    await k3s(
+      `${inBackground("echo half > $name.part; sleep 1.3; echo whole and sound > $name.part; mv $name.part $name")}${GAVE_UP}`,
+    );
+    const seen: number[] = [];
+    const saved = await saveSnapshot(host, settings, { onLate: (bytes) => void seen.push(bytes) });
+    expect(saved.name).toMatch(/^railiance-s2-[0-9a-f]{4}-s1\.example-1795439532$/);
+    expect(saved.size).toBe(16);
+    expect(seen[0]).toBeLessThan(16);
+    expect(seen.at(-1)).toBe(16);
+  });
+
+  test("does not take a snapshot that was there before for its own", async () => {
+    const name = "railiance-s2-0a1b";
+    const before = new Set([`${name}-other-1795439532`]);
+    for (const one of before) await writeFile(join(folder, "snapshots", one), "old");
+    const order = { name, before, deadline: host.monotonic() + 60_000, patience: 20 };
+    await expect(awaitLate(host, settings, order)).rejects.toThrow("gave up waiting");
+  });
+
+  test("a half that the server gives up is no snapshot", async () => {
+    await k3s(`${inBackground("echo half > $name.part; sleep 0.5; rm $name.part")}${GAVE_UP}`);
+    await expect(saveSnapshot(host, settings, { patience: 1_500 })).rejects.toThrow(
+      "k3s's own client gave up waiting for the snapshot, and the server has not finished it since",
+    );
+  });
+
+  test("a signal ends the waiting and says that K3s still writes", async () => {
+    await k3s(`${inBackground("echo half > $name.part")}${GAVE_UP}`);
+    const stop = new AbortController();
+    const reason = new OperatorError("terminated", "INTERRUPTED", "stopped by SIGTERM");
+    const saving = saveSnapshot(testHost({ signal: stop.signal }), settings, {
+      onLate: () => stop.abort(reason),
+    });
+    await expect(saving).rejects.toThrow("k3s is still saving its snapshot");
+  });
+
+  test("a client that never reached the server is not waited for", async () => {
+    await writeFile(
+      join(folder, "said"),
+      'time="x" level=fatal msg="Error: failed to get CA certs: Get \\"https://127.0.0.1:6443/cacerts\\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"\n',
+    );
+    await k3s(`cat ${folder}/said >&2; exit 1`);
+    await expect(saveSnapshot(host, settings)).rejects.toThrow("k3s does not answer on port 6443");
   });
 });
 
