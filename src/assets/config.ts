@@ -1,7 +1,8 @@
-/** `/etc/rancher/k3s` with drop-ins and registries, and the files that configuration and flags name. */
+/** `/etc/rancher/k3s` with drop-ins and registries, the files that configuration and flags name, and those K3s finds by itself. */
 import { filesBelow, statOf } from "../sys/files.ts";
 import { addHostFile } from "./host-file.ts";
 import { madeAnew, namedPaths } from "./named-paths.ts";
+import { operatorFiles } from "./operator-files.ts";
 import { count } from "../words.ts";
 import type { Asset, Collector } from "./asset.ts";
 import type { NamedPath } from "./named-paths.ts";
@@ -20,6 +21,7 @@ export function configAsset(settings: Settings): Asset {
       for (const named of namedPaths(settings)) {
         for (const path of await filesOf(named, { settings, collector })) paths.add(path);
       }
+      for (const path of await operatorFiles(settings.dataDir)) paths.add(path);
       let found = 0;
       for (const path of [...paths].sort()) {
         if (await addHostFile(collector, path, { kind: "config" })) found += 1;

@@ -1,4 +1,4 @@
-/** Files that the configuration names in K3s's own data folder, where its hardening guide puts them. */
+/** Files of the operator in K3s's own data folder: those that the configuration names, and those its agent finds by itself. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { DATA, leftovers, restore } from "./restore-host.ts";
@@ -7,6 +7,7 @@ import type { BareServer } from "../lab/server.ts";
 
 const PSA = `${DATA}/server/psa.yaml`;
 const AUDIT = `${DATA}/server/audit.yaml`;
+const TEMPLATE = `${DATA}/agent/etc/containerd/config.toml.tmpl`;
 const CONFIG = "/etc/rancher/k3s/config.yaml";
 
 describe.skipIf(skipWithoutLab())("files of the operator in the data folder", () => {
@@ -25,6 +26,7 @@ describe.skipIf(skipWithoutLab())("files of the operator in the data folder", ()
       "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n  - level: Metadata\n",
       0o640,
     );
+    server.write(TEMPLATE, '{{ template "base" . }}\n# ours\n');
     await server.must(
       `cat >> ${CONFIG} <<'END'
 kube-apiserver-arg:
@@ -48,6 +50,7 @@ END
       stderr: expect.stringContaining("same CA"),
     });
     expect(server.read(PSA)).toBe(psa);
+    expect(server.read(TEMPLATE)).toContain("# ours");
     expect((await server.must(`stat -c '%a %u:%g' ${PSA} ${AUDIT}`)).trim()).toBe(
       "600 0:0\n640 0:6",
     );

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { configAsset } from "../../../src/assets/config.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
@@ -46,6 +46,30 @@ describe("configAsset()", () => {
       "kubelet-arg": [`config-dir=${folder}/kubelet.d`],
     });
     expect(saved).toEqual(["data/server/psa.yaml", "kubelet.d/10-mine.conf"]);
+    expect(gaps).toEqual([]);
+  });
+
+  test("saves what operators keep where K3s's agent looks by itself, and nothing that K3s writes there", async () => {
+    const kept = [
+      "agent/etc/containerd/config-v3.toml.d/mirror.toml",
+      "agent/etc/containerd/config-v3.toml.tmpl",
+      "agent/etc/containerd/config.toml.tmpl",
+      "agent/etc/kubelet.conf.d/10-mine.conf",
+      "agent/pod-manifests/probe.yaml",
+    ];
+    const made = [
+      "agent/etc/containerd/config.toml",
+      "agent/etc/kubelet.conf.d/00-k3s-defaults.conf",
+      "agent/etc/crictl.yaml",
+      "agent/kubelet.kubeconfig",
+      "agent/pod-manifests/.probe.yaml.swp",
+    ];
+    for (const path of [...kept, ...made].map((one) => join(folder, "data", one))) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "x");
+    }
+    const { saved, gaps } = await collected({});
+    expect(saved).toEqual(kept.map((path) => `data/${path}`));
     expect(gaps).toEqual([]);
   });
 
