@@ -5,9 +5,11 @@ import { parseSidecar, sidecarPath } from "../archive/sidecar.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { readTextIfPresent, statOf } from "../sys/files.ts";
 import { entriesIn } from "../sys/folder-entries.ts";
+import { archivesMeant } from "./own-archives.ts";
 import type { ArchiveName } from "../archive/names.ts";
 import type { Sidecar } from "../archive/sidecar.ts";
 import type { FolderEntry } from "../sys/folder-entries.ts";
+import type { Host } from "../sys/host.ts";
 
 export interface FoundArchive extends ArchiveName {
   /** File name. */
@@ -54,28 +56,29 @@ export async function findArchives(directory: string): Promise<readonly FoundArc
 }
 
 /** As `readArchiveFolder`, but a folder without archives is an OperatorError `NO_ARCHIVE`, exit notFound. */
-export async function requireArchives(
-  directory: string,
-): Promise<ArchiveFolder & { readonly newest: FoundArchive }> {
+export async function requireArchives(directory: string): Promise<ArchiveFolder> {
   const folder = await readArchiveFolder(directory);
-  const [newest] = folder.archives;
-  if (newest !== undefined) return { ...folder, newest };
+  if (folder.archives.length > 0) return folder;
   throw new OperatorError("notFound", "NO_ARCHIVE", `there is no archive in ${directory}`, {
     hint: "make one with: railiance-cluster backup; or give another folder with --dir",
   });
 }
 
+export interface Wanted {
+  /** A path, a file name in the folder, or an id (or its first 4 or more digits); undefined: the newest of `archivesMeant`. */
+  readonly archive: string | undefined;
+  readonly directory: string;
+}
+
 /**
- * The absolute path of the archive that `reference` means: a path, a file name
- * in the folder, or an id (or its first 4 or more digits); the newest when it
- * is undefined. Throws OperatorErrors, exit notFound (`NO_ARCHIVE…`) or usage
- * (`ARCHIVE_AMBIGUOUS`).
+ * The absolute path of the archive that is wanted. Throws OperatorErrors, exit
+ * notFound (`NO_ARCHIVE…`) or usage (`ARCHIVE_AMBIGUOUS`, and those of `archivesMeant`).
  */
 export async function resolveArchive(
-  directory: string,
-  reference: string | undefined,
+  host: Pick<Host, "hostname">,
+  { archive: reference, directory }: Wanted,
 ): Promise<string> {
-  if (reference === undefined) return (await requireArchives(directory)).newest.path;
+  if (reference === undefined) return (await newestMeant(host, directory)).path;
   if (reference.includes("/")) return requireFile(resolve(reference));
   const archives = (await statOf(directory)) === undefined ? [] : await findArchives(directory);
   const named = archives.find(({ name }) => name === reference);
@@ -93,6 +96,13 @@ export async function resolveArchive(
     );
   }
   return first?.path ?? requireFile(resolve(reference), directory);
+}
+
+async function newestMeant(host: Pick<Host, "hostname">, directory: string): Promise<FoundArchive> {
+  const { archives } = await requireArchives(directory);
+  const [newest] = archivesMeant({ directory, archives }, host.hostname);
+  if (newest === undefined) throw new TypeError("there are archives, and none is meant");
+  return newest;
 }
 
 /** Reads the sidecar of an archive; undefined when there is none or it is broken. */

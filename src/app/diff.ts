@@ -17,7 +17,7 @@ import type { Comparison, ObjectSource } from "../datastore/compare.ts";
 import type { Context } from "./context.ts";
 
 export interface DiffOptions {
-  /** Path, file name or id; the newest when undefined. */
+  /** Path, file name or id; undefined: see `Wanted`. */
   readonly older: string | undefined;
   /** The same; undefined means the cluster that runs here. */
   readonly newer: string | undefined;
@@ -61,7 +61,7 @@ interface OpenSide extends AsyncDisposable {
  */
 export async function diff(context: Context, options: DiffOptions): Promise<DiffResult> {
   if (options.newer === undefined) requireRoot(context.host, "a comparison with the live cluster");
-  const paths = await pathsOf(options);
+  const paths = await pathsOf(context, options);
   const identities = await openingKeys(context, options.identityFiles);
   await using older = await openArchiveSide(context, { path: paths.older, identities });
   await using newer =
@@ -78,10 +78,11 @@ export async function diff(context: Context, options: DiffOptions): Promise<Diff
 }
 
 /** Both before anything is read: a name that is wrong is said at once. */
-async function pathsOf({ directory, older, newer }: DiffOptions) {
+async function pathsOf({ host }: Context, { directory, older, newer }: DiffOptions) {
   return {
-    older: await resolveArchive(directory, older),
-    newer: newer === undefined ? undefined : await resolveArchive(directory, newer),
+    older: await resolveArchive(host, { directory, archive: older }),
+    newer:
+      newer === undefined ? undefined : await resolveArchive(host, { directory, archive: newer }),
   };
 }
 

@@ -5,6 +5,7 @@ import { linkStatOf, namesIn } from "../sys/files.ts";
 import { STAGE_PREFIX } from "../sys/stage.ts";
 import { count, spanText } from "../words.ts";
 import { findArchives } from "./archives.ts";
+import { hostsText, madeHere } from "./own-archives.ts";
 import { guarded, ok, warn } from "./doctor-check.ts";
 import { ARCHIVE_FOLDER, MEMORY_FOLDERS, STATE_FOLDER } from "./places.ts";
 import { shellWord } from "./shell-quote.ts";
@@ -35,7 +36,7 @@ export async function archiveChecks(
   directory: string,
   archives: readonly FoundArchive[],
 ): Promise<readonly DoctorCheck[]> {
-  const [newest] = archives;
+  const [newest] = madeHere(archives, host.hostname);
   const folder = await guarded(host, "archives.folder", async () => {
     const absent = (await linkStatOf(directory)) === undefined;
     if (absent && directory === ARCHIVE_FOLDER) {
@@ -47,12 +48,21 @@ export async function archiveChecks(
       `${directory} is private and can be written to, ${count(archives.length, "archive")}`,
     );
   });
-  return [...folder, newestCheck(host, newest), ...verifiedChecks(host, newest)];
+  const first = newest === undefined ? firstCheck(archives) : newestCheck(host, newest);
+  return [...folder, first, ...verifiedChecks(host, newest)];
 }
 
-function newestCheck(host: Host, newest: FoundArchive | undefined): DoctorCheck {
+/** In a folder that hosts share, the backups of others are none of this host. */
+function firstCheck(others: readonly FoundArchive[]): DoctorCheck {
+  const text =
+    others.length === 0
+      ? "there is no archive yet"
+      : `there is no archive of this host yet, only of ${hostsText(others)}`;
+  return warn("archives.newest", text, "railiance-cluster backup");
+}
+
+function newestCheck(host: Host, newest: FoundArchive): DoctorCheck {
   const id = "archives.newest";
-  if (newest === undefined) return warn(id, "there is no archive yet", "railiance-cluster backup");
   const age = host.now().getTime() - new Date(newest.created).getTime();
   if (age < -CLOCK_SKEW) {
     return warn(

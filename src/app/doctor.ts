@@ -8,6 +8,7 @@ import { fail, guarded, ok, warn } from "./doctor-check.ts";
 import { hostChecks } from "./doctor-host.ts";
 import { keyChecks } from "./doctor-keys.ts";
 import { restoreChecks, serviceCheck } from "./doctor-restore.ts";
+import { newestFor } from "./own-archives.ts";
 import { LOCK_FILE } from "./places.ts";
 import { listRemovable } from "./removable.ts";
 import type { Trace } from "./attempt-facts.ts";
@@ -57,7 +58,7 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
     checks.push(...k3s.checks);
     removable = k3s.removable;
   }
-  const [newest] = archives;
+  const newest = newestFor(archives, context.host.hostname);
   checks.push(
     ...(await keyChecks(context, options, newest)),
     ...(await archiveChecks(context, options.directory, archives)),

@@ -16,7 +16,7 @@ import type { Spool, SpoolRange } from "../sys/spool.ts";
 import type { Context } from "./context.ts";
 
 export interface ExtractOptions {
-  /** Path, file name or id; the newest when undefined. */
+  /** Path, file name or id; undefined: see `Wanted`. */
   readonly archive: string | undefined;
   readonly directory: string;
   readonly identityFiles: readonly string[];
@@ -60,7 +60,7 @@ export async function extractFiles(
   context: Context,
   options: ExtractOptions,
 ): Promise<ExtractResult> {
-  const path = await resolveArchive(options.directory, options.archive);
+  const path = await resolveArchive(context.host, options);
   const identities = await openingKeys(context, options.identityFiles);
   await using cleanup = new AsyncDisposableStack();
   await using file = await openArchiveFile(context, path);

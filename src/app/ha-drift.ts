@@ -105,7 +105,10 @@ async function openSource(
 ): Promise<ReleaseSource> {
   const { archive, directory, identityFiles } = options;
   if (archive === undefined) return liveReleases(context, options.dataDir);
-  const path = await resolveArchive(directory, archive === "newest" ? undefined : archive);
+  const path = await resolveArchive(context.host, {
+    directory,
+    archive: archive === "newest" ? undefined : archive,
+  });
   const identities = await openingKeys(context, identityFiles);
   return archivedReleases(context, { path, identities, wanted });
 }

@@ -1,6 +1,9 @@
 /** The newest archive is damaged: say so loudly, offer the newest one that is whole, never take it silently. */
+import { basename } from "node:path";
+import { parseArchiveName } from "../archive/names.ts";
 import { OperatorError, messageOf } from "../errors.ts";
 import { findArchives } from "./archives.ts";
+import { archivesMeant } from "./own-archives.ts";
 import { proveArchive } from "./proof.ts";
 import { spanText } from "../words.ts";
 import type { FoundArchive } from "./archives.ts";
@@ -27,7 +30,7 @@ export async function findWholeArchive(context: Context, input: Damaged): Promis
     throw new OperatorError(
       "verifyFailed",
       "NO_WHOLE_ARCHIVE",
-      `the newest archive ${damaged} is damaged (${messageOf(error)}), and none of the others is whole`,
+      `the newest archive ${damaged} is damaged (${messageOf(error)}), and none of the others${ofHost(damaged)} is whole`,
       { hint: "take archives from another copy and name their folder with --dir", cause: error },
     );
   }
@@ -41,8 +44,15 @@ export async function findWholeArchive(context: Context, input: Damaged): Promis
   );
 }
 
+function ofHost(path: string): string {
+  const host = parseArchiveName(basename(path))?.host;
+  return host === undefined ? "" : ` of host ${host}`;
+}
+
 async function newestWhole(context: Context, input: Damaged): Promise<FoundArchive | undefined> {
-  for (const archive of await findArchives(input.options.directory)) {
+  const { directory } = input.options;
+  const archives = await findArchives(directory);
+  for (const archive of archivesMeant({ directory, archives }, context.host.hostname)) {
     if (archive.path === input.damaged) continue;
     context.talk({ type: "step", text: `verifying ${archive.path}` });
     try {

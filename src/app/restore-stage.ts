@@ -6,7 +6,7 @@ import { OperatorError, systemCode } from "../errors.ts";
 import { lazyFileStream, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
 import { moveDurably } from "../sys/moves.ts";
 import { createStage } from "../sys/stage.ts";
-import { resolveArchive } from "./archives.ts";
+import { findArchives, resolveArchive } from "./archives.ts";
 import { inspectDatastoreAt } from "./inspect-datastore.ts";
 import { wipeLeftovers } from "./make-stage.ts";
 import { foundKeys, secretsOf } from "./opening-keys.ts";
@@ -49,7 +49,8 @@ export async function stageForRestore(
   const identities = secretsOf(keys);
   await wipeLeftovers();
   await wipeStaleSafetyBackups(context, options.directory);
-  let path = await resolveArchive(options.directory, options.archive);
+  let path = await resolveArchive(context.host, options);
+  if (options.archive === undefined) await sayPassedOver(context, options.directory, path);
   try {
     return await stageOne(context, { path, keys });
   } catch (error) {
@@ -58,6 +59,18 @@ export async function stageForRestore(
     path = await findWholeArchive(context, { options, identities, damaged: path, error });
     return stageOne(context, { path, keys });
   }
+}
+
+/** In a folder that hosts share, a later archive of another host may know what this host's own do not. */
+async function sayPassedOver(context: Context, directory: string, taken: string): Promise<void> {
+  const [newest] = await findArchives(directory);
+  if (newest === undefined || newest.path === taken) return;
+  context.talk({
+    type: "warning",
+    code: "NEWER_OF_OTHER_HOST",
+    message: `this host's newest archive is taken, and ${newest.name} of host ${newest.host} is newer`,
+    hint: `to restore that one: give its path, ${newest.path}`,
+  });
 }
 
 async function stageOne(

@@ -28,7 +28,7 @@ import type { StepResult } from "./restore-act.ts";
 import type { StepInput } from "./restore-steps.ts";
 
 export interface RestoreOptions extends FitOptions {
-  /** Path, name or id; undefined means the newest. */
+  /** Path, name or id; undefined: see `Wanted`. */
   readonly archive: string | undefined;
   readonly directory: string;
   /** Where `.sops.yaml` is looked for, upwards: whom a safety backup is for. */

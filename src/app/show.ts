@@ -10,7 +10,7 @@ import type { SignatureState } from "../archive/signature.ts";
 import type { Context } from "./context.ts";
 
 export interface ShowOptions {
-  /** Path, file name or id; the newest when undefined. */
+  /** Path, file name or id; undefined: see `Wanted`. */
   readonly archive: string | undefined;
   readonly directory: string;
   readonly identityFiles: readonly string[];
@@ -26,7 +26,7 @@ export interface ShowResult extends ArchiveHead {
 
 /** The head of an archive. What follows the head is unseen: only `verify` proves it. Throws as `openArchive` does. */
 export async function showArchive(context: Context, options: ShowOptions): Promise<ShowResult> {
-  const path = await resolveArchive(options.directory, options.archive);
+  const path = await resolveArchive(context.host, options);
   const identities = await openingKeys(context, options.identityFiles);
   await using file = await openArchiveFile(context, path);
   const head = await readHead(file.stream(), identities);

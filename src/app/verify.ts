@@ -16,7 +16,7 @@ import type { Context } from "./context.ts";
 import type { Proof } from "./proof.ts";
 
 export interface VerifyOptions {
-  /** Paths, file names or ids; the newest when empty. */
+  /** Paths, file names or ids; when empty, see `Wanted`. */
   readonly archives: readonly string[];
   /** All archives of the folder instead. */
   readonly all: boolean;
@@ -50,7 +50,7 @@ export async function verifyArchives(
   context: Context,
   options: VerifyOptions,
 ): Promise<readonly VerifyResult[]> {
-  const paths = await pathsOf(options);
+  const paths = await pathsOf(context, options);
   const identities = await openingKeys(context, options.identityFiles);
   const results: VerifyResult[] = [];
   for (const path of paths) {
@@ -61,15 +61,12 @@ export async function verifyArchives(
   return results;
 }
 
-async function pathsOf(options: VerifyOptions): Promise<readonly string[]> {
-  if (options.all) {
-    return (await requireArchives(options.directory)).archives.map(({ path }) => path);
-  }
-  if (options.archives.length === 0) return [await resolveArchive(options.directory, undefined)];
+async function pathsOf({ host }: Context, options: VerifyOptions): Promise<readonly string[]> {
+  const { directory } = options;
+  if (options.all) return (await requireArchives(directory)).archives.map(({ path }) => path);
+  const wanted = options.archives.length === 0 ? [undefined] : options.archives;
   const paths: string[] = [];
-  for (const reference of options.archives) {
-    paths.push(await resolveArchive(options.directory, reference));
-  }
+  for (const archive of wanted) paths.push(await resolveArchive(host, { directory, archive }));
   return [...new Set(paths)];
 }
 

@@ -43,7 +43,7 @@ export const diffCommand: Command = {
   positionals: [
     {
       name: "OLDER",
-      help: "path, file name, or id of an archive (default: the newest)",
+      help: "path, file name, or id of an archive (default: this host's newest)",
       count: "optional",
     },
     {

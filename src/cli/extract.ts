@@ -23,7 +23,7 @@ export const extractCommand: Command = {
       name: "archive",
       kind: "text",
       value: "ARCHIVE",
-      help: "path, file name, or id of the archive (default: the newest)",
+      help: "path, file name, or id of the archive (default: this host's newest)",
     },
     DIR,
     IDENTITY,

@@ -56,7 +56,7 @@ export const restoreCommand: Command = {
   positionals: [
     {
       name: "ARCHIVE",
-      help: "path, file name, or id of an archive (default: the newest)",
+      help: "path, file name, or id of an archive (default: this host's newest)",
       count: "optional",
     },
   ],

@@ -15,7 +15,7 @@ export const showCommand: Command = {
   positionals: [
     {
       name: "ARCHIVE",
-      help: "path, file name, or id of an archive (default: the newest)",
+      help: "path, file name, or id of an archive (default: this host's newest)",
       count: "optional",
     },
   ],

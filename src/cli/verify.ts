@@ -23,12 +23,12 @@ export const verifyCommand: Command = {
   positionals: [
     {
       name: "ARCHIVE",
-      help: "paths, file names, or ids of archives (default: the newest)",
+      help: "paths, file names, or ids of archives (default: this host's newest)",
       count: "many",
     },
   ],
   examples: [
-    { does: "the newest archive", run: "verify" },
+    { does: "this host's newest archive", run: "verify" },
     { does: "all of them, for a monthly timer", run: "verify --all --quiet" },
   ],
   exits: ["verifyFailed", "precondition", "key", "notFound"],

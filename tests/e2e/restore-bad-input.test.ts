@@ -241,6 +241,28 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     }
   });
 
+  test("a folder that hosts share: this host's archive, or none, and never another's", async () => {
+    const others = ["s8", "s9"].map((host) =>
+      name.replace("_s1_", `_${host}_`).replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_"),
+    );
+    for (const other of others) give(whole, other);
+    expectRefusal(await restore(server, `--yes --dir ${BAD}`), {
+      exit: 2,
+      says: "are of several hosts (s8, s9) and none is of this one, s1",
+      hint: "name the ARCHIVE",
+    });
+    const own = give(whole);
+    const planned = await restore(server, `--plan --dir ${BAD}`);
+    expect([planned.exitCode, planned.stderr]).toEqual([0, expect.stringContaining("is newer")]);
+    expect(planned.stdout).toContain(own);
+    give(whole.slice(0, -100));
+    expectRefusal(await restore(server, `--yes --previous --dir ${BAD}`), {
+      exit: 4,
+      says: "none of the others of host s1 is whole",
+      hint: "--dir",
+    });
+  }, 60_000);
+
   test("the newest archive is damaged: said loudly, the previous offered, not taken by itself", async () => {
     const older = `${BAD}/${name}`;
     const newest = `${BAD}/${name.replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_")}`;
@@ -260,7 +282,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     server.write(older, whole.slice(0, -100));
     expectRefusal(await restore(server, `--yes --previous --dir ${BAD}`), {
       exit: 4,
-      says: "none of the others is whole",
+      says: "none of the others of host s1 is whole",
       hint: "--dir",
     });
     expect((await server.must(`ls ${ARCHIVES} | wc -l`)).trim()).toBe("2");

@@ -92,18 +92,21 @@ describe("requireArchives()", () => {
 describe("resolveArchive()", () => {
   test("takes nothing, a name, an id, the beginning of one, or a path", async () => {
     await withArchives(async (folder) => {
-      expect(await resolveArchive(folder, undefined)).toBe(`${folder}/${NEW}`);
-      expect(await resolveArchive(folder, OLD)).toBe(`${folder}/${OLD}`);
-      expect(await resolveArchive(folder, "aa3a0003")).toBe(`${folder}/${OTHER}`);
-      expect(await resolveArchive(folder, "aa3a")).toBe(`${folder}/${OTHER}`);
-      expect(await resolveArchive("/nonexistent", `${folder}/${OLD}`)).toBe(`${folder}/${OLD}`);
+      const path = (archive: string | undefined, directory = folder) =>
+        resolveArchive({ hostname: "s1" }, { archive, directory });
+      expect(await path(undefined)).toBe(`${folder}/${NEW}`);
+      expect(await path(OLD)).toBe(`${folder}/${OLD}`);
+      expect(await path("aa3a0003")).toBe(`${folder}/${OTHER}`);
+      expect(await path("aa3a")).toBe(`${folder}/${OTHER}`);
+      expect(await path(`${folder}/${OLD}`, "/nonexistent")).toBe(`${folder}/${OLD}`);
     });
   });
 
   test("refuses what is ambiguous, missing or a folder", async () => {
     await withArchives(async (folder) => {
-      const code = async (reference: string) =>
-        (await failureOf(() => resolveArchive(folder, reference))).code;
+      const host = { hostname: "s1" };
+      const code = async (archive: string) =>
+        (await failureOf(() => resolveArchive(host, { archive, directory: folder }))).code;
       expect(await code("7f3a")).toBe("ARCHIVE_AMBIGUOUS");
       expect(await code("0000aaaa")).toBe("NO_ARCHIVE");
       expect(await code(`${folder}/missing`)).toBe("NO_ARCHIVE");
