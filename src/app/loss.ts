@@ -6,10 +6,12 @@ import { openFile } from "../sys/files.ts";
 import { openSqlite } from "../sys/sqlite.ts";
 import { count } from "../words.ts";
 import { changeLines, churnText, helmText } from "./diff-words.ts";
+import { typeAgain } from "./type-again.ts";
 import type { Comparison } from "../datastore/compare.ts";
 import type { Context } from "./context.ts";
 import type { LiveDatastore } from "./live-datastore.ts";
 import type { Proof } from "./proof.ts";
+import type { Given } from "./type-again.ts";
 
 export type Loss =
   | { readonly known: true; readonly comparison: Comparison; readonly stopped?: boolean }
@@ -47,12 +49,24 @@ export async function lossBetween(
   };
 }
 
+/** What a person needs to compare the same again. */
+export interface Compared {
+  /** Path of the archive. */
+  readonly archive: string;
+  readonly given: Given;
+}
+
 const LABEL = "lost since";
 const WIDTH = 15;
 
 /** The loss as lines of a restore's plan (describePlan): a label of 15 columns, then what is lost. */
-export function lossLines(loss: Loss): string[] {
-  return labelled(LABEL, loss.known ? lossTexts(loss) : [`not known: ${loss.reason}`]);
+export function lossLines(loss: Loss, compared: Compared): string[] {
+  return loss.known ? labelled(LABEL, lossTexts(loss, compared)) : unknownLossLines(loss);
+}
+
+/** The same of a loss that is not known. */
+export function unknownLossLines({ reason }: Extract<Loss, { known: false }>): string[] {
+  return labelled(LABEL, [`not known: ${reason}`]);
 }
 
 /** Lines of a plan, the first with its label. */
@@ -60,7 +74,10 @@ export function labelled(label: string, texts: readonly string[]): string[] {
   return texts.map((text, index) => (index === 0 ? label : "").padEnd(WIDTH) + text);
 }
 
-function lossTexts({ comparison, stopped }: Extract<Loss, { known: true }>): string[] {
+function lossTexts(
+  { comparison, stopped }: Extract<Loss, { known: true }>,
+  { archive, given }: Compared,
+): string[] {
   const { helm, unopened } = comparison;
   const back = helm.map((move) => helmText(move, { back: true })).join(", ");
   const churn = churnText(comparison);
@@ -73,7 +90,7 @@ function lossTexts({ comparison, stopped }: Extract<Loss, { known: true }>): str
         ]),
   ];
   if (lines.length === 0) lines.push("nothing: no object was made, changed or deleted");
-  else lines.push("every name: railiance-cluster diff --all");
+  else lines.push(`every name: ${typeAgain(["diff", archive, "--all"], given)}`);
   if (stopped === true) lines.push("K3s is down: compared with what its files hold");
   if (churn !== undefined) lines.push(`not counted: ${churn}`);
   if (unopened > 0) lines.push(`${count(unopened, "encrypted value")} compared without opening`);

@@ -5,6 +5,7 @@ import { OperatorError, messageOf } from "../errors.ts";
 import { findArchives } from "./archives.ts";
 import { archivesMeant } from "./own-archives.ts";
 import { proveArchive } from "./proof.ts";
+import { restoreAgain } from "./type-again.ts";
 import { spanText } from "../words.ts";
 import type { FoundArchive } from "./archives.ts";
 import type { Context } from "./context.ts";
@@ -40,7 +41,10 @@ export async function findWholeArchive(context: Context, input: Damaged): Promis
     "verifyFailed",
     "NEWEST_DAMAGED",
     `the newest archive ${damaged} is damaged (${messageOf(error)}); the newest whole one is ${whole.name}, ${age} old`,
-    { hint: "to restore that one: railiance-cluster restore --previous", cause: error },
+    {
+      hint: `to restore that one: ${restoreAgain(context.host, options, "--previous")}`,
+      cause: error,
+    },
   );
 }
 

@@ -9,7 +9,7 @@ import { createStage } from "../sys/stage.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { deadlineFor } from "./deadline.ts";
 import { openLiveDatastore } from "./live-datastore.ts";
-import { labelled, lossBetween, lossLines } from "./loss.ts";
+import { labelled, lossBetween, lossLines, unknownLossLines } from "./loss.ts";
 import { STATE_FOLDER } from "./places.ts";
 import { planSafetyBackup, safetyPlanText, writeSafetyBackup } from "./safety-backup.ts";
 import type { FoundIdentities } from "../keys/found.ts";
@@ -17,12 +17,13 @@ import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
 import type { Loss } from "./loss.ts";
 import type { Proof } from "./proof.ts";
+import type { Given } from "./type-again.ts";
 import type { SafetyBackup } from "./safety-backup.ts";
 
 /** A cluster that hangs must not hold up its own restore. */
 const LIMIT = 5 * 60_000;
 
-export interface TodayOptions {
+export interface TodayOptions extends Given {
   /** Of the archive, laid out in a stage (`ProofOptions.into`). */
   readonly proof: Proof;
   /** Of the K3s on this host as it is now, not as the archive has it. */
@@ -66,7 +67,10 @@ export async function lookAtToday(context: Context, options: TodayOptions): Prom
     const held = cleanup.move();
     return {
       loss,
-      lines: [...lossLines(loss), ...labelled("safety backup", [safetyPlanText(plan)])],
+      lines: [
+        ...lossLines(loss, { archive: proof.path, given: options }),
+        ...labelled("safety backup", [safetyPlanText(plan)]),
+      ],
       etcd: live.saved.kind === "etcd" ? live.saved.facts.clusterVersion : undefined,
       async save() {
         const result = await writeSafetyBackup(context, input, plan);
@@ -121,12 +125,12 @@ function unread(context: Context, reason: string): Today {
 }
 
 function withoutData(
-  loss: Loss,
+  loss: Extract<Loss, { known: false }>,
   safety: { readonly text: string; readonly save: () => SafetyBackup },
 ): Today {
   return {
     loss,
-    lines: [...lossLines(loss), ...labelled("safety backup", [safety.text])],
+    lines: [...unknownLossLines(loss), ...labelled("safety backup", [safety.text])],
     etcd: undefined,
     save: () => Promise.resolve(safety.save()),
     [Symbol.asyncDispose]: () => Promise.resolve(),

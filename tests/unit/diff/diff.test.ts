@@ -180,28 +180,42 @@ describe("diff()", () => {
 });
 
 describe("lossLines()", () => {
+  const compared = {
+    archive: "/backup/older",
+    given: { identityFiles: [], dataDir: undefined },
+  };
+
+  test("names the archive, the keys and the data folder that were meant, for a shell", async () => {
+    const comparison = await compareObjects(await sideOf("older"), await sideOf("newer"));
+    const given = { identityFiles: ["/media/my usb/key", "/root/k2"], dataDir: "/srv/k3s" };
+    const lines = lossLines({ known: true, comparison }, { archive: "/media/my usb/a", given });
+    expect(lines.map((line) => line.trim())).toContain(
+      "every name: railiance-cluster diff '/media/my usb/a' --all --data-dir /srv/k3s -i '/media/my usb/key' -i /root/k2",
+    );
+  });
+
   test("tells what a restore undoes, in the columns of its plan", async () => {
     const comparison = await compareObjects(await sideOf("older"), await sideOf("newer"));
-    const lines = lossLines({ known: true, comparison });
+    const lines = lossLines({ known: true, comparison }, compared);
     expect(lines.slice(0, -1)).toEqual([
       "lost since     + 2 objects created                  shop/configmap/made, shop/secret/sh.helm.release.v1.shop.v2",
       "               ~ 3 objects changed                  shop/configmap/shop-mail, shop/configmap/changed, shop/secret/sh.helm.release.v1.shop.v1",
       "               * 2 objects made anew                shop/secret/recreated, shop/configmap/recreated",
       "               - 1 object deleted then comes back   shop/configmap/deleted",
       "               1 helm release goes back: shop/shop 2 -> 1",
-      "               every name: railiance-cluster diff --all",
+      "               every name: railiance-cluster diff /backup/older --all",
     ]);
     expect(lines.at(-1) ?? "").toMatch(/^ {15}not counted: events 3, node status 1, /);
   });
 
   test("says why it does not know, in one line", () => {
-    const lines = lossLines({ known: false, reason: "k3s is not running" });
+    const lines = lossLines({ known: false, reason: "k3s is not running" }, compared);
     expect(lines).toEqual(["lost since     not known: k3s is not running"]);
   });
 
   test("says so when nothing would be lost", async () => {
     const comparison = await compareObjects(plainSide([]), plainSide([]));
-    expect(lossLines({ known: true, comparison })).toEqual([
+    expect(lossLines({ known: true, comparison }, compared)).toEqual([
       "lost since     nothing: no object was made, changed or deleted",
     ]);
     expect(changeLines(comparison, { view: "diff" })).toEqual([]);
