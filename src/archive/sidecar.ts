@@ -33,7 +33,7 @@ export interface Sidecar {
     readonly tool: string;
     readonly level: VerifyLevel;
   } | null;
-  /** When a control plane last ran from it, and how long that took; null when never. */
+  /** When a control plane last ran from it, and how long that took. No command notes it yet; null is written, and what is there is kept. */
   readonly proven: { readonly at: string; readonly seconds: number } | null;
 }
 

@@ -88,7 +88,6 @@ function fieldsOf({ sidecar, size, created, ...name }: Archive): Record<string, 
           gaps: sidecar.gaps,
           encrypted_to: sidecar.recipients,
           verified: sidecar.verified,
-          proven: sidecar.proven,
         }),
   };
 }

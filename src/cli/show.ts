@@ -3,6 +3,7 @@ import { showArchive } from "../app/show.ts";
 import { count, sizeText } from "../words.ts";
 import { COMMON_FLAGS, DIR, IDENTITY, archiveOf, directoryOf, pathsOf } from "./args.ts";
 import { formatAge, formatTime, table } from "./format.ts";
+import type { Sidecar } from "../archive/sidecar.ts";
 import type { ShowResult } from "../app/show.ts";
 import type { Command } from "./command.ts";
 
@@ -42,12 +43,17 @@ export const showCommand: Command = {
           bytes: result.size,
           signature: result.signature,
           manifest: result.manifest,
-          ...(result.sidecar === undefined ? {} : { sidecar: result.sidecar }),
+          ...(result.sidecar === undefined ? {} : { sidecar: sidecarFields(result.sidecar) }),
         },
       },
     };
   },
 };
+
+/** All but what no command notes yet. */
+function sidecarFields(sidecar: Sidecar): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(sidecar).filter(([name]) => name !== "proven"));
+}
 
 function linesOf(result: ShowResult, now: Date): string[] {
   const { manifest, sidecar, signature } = result;
