@@ -51,7 +51,7 @@ async function requireSameCluster({ manifest, options }: Target): Promise<void> 
     "OTHER_CLUSTER",
     `this host belongs to another cluster (CA ${caHash(authority).slice(0, 8)}, archive ${manifest.cluster.id.slice(0, 8)})`,
     {
-      hint: "if it is to become the archive's cluster all the same: --force (today's data is kept aside)",
+      hint: "if this is the empty cluster that K3s made at its first start, or it is to become the archive's all the same: --force (today's data is moved aside, nothing is deleted); INSTALL_K3S_SKIP_START=true installs K3s without that start",
     },
   );
 }
