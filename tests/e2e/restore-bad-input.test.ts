@@ -139,31 +139,44 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     });
   });
 
-  const wrongNames: readonly (readonly [what: string, edit: (block: Uint8Array) => void])[] = [
-    ["a name with ..", (block) => put(block, 0, "../../etc/cron.d/x")],
-    ["an absolute name", (block) => put(block, 0, "/etc/cron.d/x")],
-    ["a symbolic link", (block) => put(block, 156, "2")],
-    ["a hard link", (block) => put(block, 156, "1")],
-    ["a device", (block) => put(block, 156, "3")],
-    ["an entry that the manifest does not list", () => undefined],
-    ["a second manifest", (block) => block.fill(0, 0, 100) && put(block, 0, "manifest.json")],
+  const rename = (to: string) => (block: Uint8Array) => put(block.fill(0, 0, 100), 0, to);
+  const retype = (flag: string) => (block: Uint8Array) => put(block, 156, flag);
+  const wrongNames: readonly (readonly [
+    what: string,
+    edit: (block: Uint8Array) => void,
+    says: string,
+  ])[] = [
+    ["a name with ..", rename("../../etc/cron.d/x"), 'has a part ".."'],
+    [
+      "an absolute name",
+      rename("/etc/cron.d/x"),
+      'the name "/etc/cron.d/x" in the archive is absolute',
+    ],
+    ["a symbolic link", retype("2"), "the archive holds a symbolic link"],
+    ["a hard link", retype("1"), "the archive holds a hard link"],
+    ["a device", retype("3"), "the archive holds a character device"],
+    [
+      "an entry that the manifest does not list",
+      () => undefined,
+      '"harmless" is in the archive but not in its manifest',
+    ],
+    ["a second manifest", rename("manifest.json"), '"manifest.json" is in the archive twice'],
   ];
-  for (const [what, edit] of wrongNames) {
+  for (const [what, edit, says] of wrongNames) {
     test(`an archive with ${what}`, async () => {
       const { runbook, manifest } = await makeTestContent();
       const bytes = await sealTar(
         join(
           member("RUNBOOK.md", runbook),
           member("manifest.json", serializeManifest(manifest)),
-          member("harmless-name-of-some-length", "x", edit),
+          member("harmless", "x", edit),
           END,
         ),
       );
       const path = give(bytes, (await makeTestArchive()).name);
-      expectRefusal(await restore(server, `--yes --force -i /root/test-key.txt ${path}`), {
-        exit: 4,
-        says: path,
-      });
+      const result = await restore(server, `--yes --force -i /root/test-key.txt ${path}`);
+      expectRefusal(result, { exit: 4, says: `${path} cannot be used: ` });
+      expectRefusal(result, { exit: 4, says });
       expect(server.exists("/etc/cron.d/x")).toBe(false);
     });
   }
