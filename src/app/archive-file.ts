@@ -22,12 +22,15 @@ export interface ArchiveFile extends AsyncDisposable {
 
 /** With 1 MiB pieces the process peaks 40 MB higher, and is no faster (measured on a 169 MB archive). */
 const PIECE = 256 * 1024;
+/** What Linux says of a sector that cannot be read, or of a file system that finds its own checksum wrong. */
+const DISK_ERRORS = new Set(["EIO", "ENODATA", "EILSEQ", "EBADMSG", "EUCLEAN"]);
 const HEADER_READ = 256 * 1024; // the largest header that archive/age.ts takes
 
 /**
  * Opens an archive for one pass. Throws an OperatorError `NO_ARCHIVE` (exit
- * notFound), `ARCHIVE_UNREADABLE` (exit precondition), or those of
- * `inspectHeader` for what is no age file (exit verifyFailed).
+ * notFound), `ARCHIVE_UNREADABLE` (exit precondition) for missing rights and the
+ * like, or with exit verifyFailed `ARCHIVE_READ_ERROR` when its bytes cannot be
+ * read any more (`stream` throws it too), and those of `inspectHeader` for what is no age file.
  */
 export async function openArchiveFile(context: Context, path: string): Promise<ArchiveFile> {
   const file = await openRegular(path);
@@ -78,13 +81,17 @@ async function openRegular(path: string): Promise<OpenFile> {
   });
 }
 
-/** Turns what the system says about a bad disk or missing rights into a sentence. */
-async function readable<T>(path: string, action: () => Promise<T>): Promise<T> {
+/** Turns what the system says about a bad disk or missing rights into a sentence. Throws as `openArchiveFile`. */
+export async function readable<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    const code = error instanceof RangeError ? "it became shorter" : systemCode(error);
+    if (error instanceof RangeError)
+      throw damaged(`${path} became shorter while it was read`, error);
+    const code = systemCode(error);
     if (code === undefined) throw error;
+    if (DISK_ERRORS.has(code))
+      throw damaged(`the disk gave an error (${code}) reading ${path}`, error);
     throw new OperatorError("precondition", "ARCHIVE_UNREADABLE", `cannot read ${path}: ${code}`, {
       hint:
         code === "EACCES" || code === "EPERM"
@@ -93,4 +100,12 @@ async function readable<T>(path: string, action: () => Promise<T>): Promise<T> {
       cause: error,
     });
   }
+}
+
+/** The bytes that were written are not there any more: as bad as other bytes in their place. */
+function damaged(message: string, cause: unknown): OperatorError {
+  return new OperatorError("verifyFailed", "ARCHIVE_READ_ERROR", message, {
+    hint: "take the archive from another copy, or an older one; the disk's own words: dmesg",
+    cause,
+  });
 }

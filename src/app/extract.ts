@@ -8,6 +8,7 @@ import { obstacleTo, writeNewFiles } from "../sys/new-files.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
 import { openArchiveFile } from "./archive-file.ts";
 import { resolveArchive } from "./archives.ts";
+import { tellDamagedHeader } from "./damaged-header.ts";
 import { matchesPattern } from "./entry-pattern.ts";
 import { openingKeys } from "./opening-keys.ts";
 import { makeSpool } from "./spool-place.ts";
@@ -64,7 +65,9 @@ export async function extractFiles(
   const identities = await openingKeys(context, options.identityFiles);
   await using cleanup = new AsyncDisposableStack();
   await using file = await openArchiveFile(context, path);
-  const archive = await openArchive(file.stream(), identities);
+  const archive = await tellDamagedHeader(context, path, () =>
+    openArchive(file.stream(), identities),
+  );
   try {
     await checkSignature(archive.manifest);
     const wanted = selectFiles(archive, options);

@@ -3,6 +3,7 @@ import { openArchive } from "../archive/reader.ts";
 import { checkSignature } from "../archive/signature.ts";
 import { openArchiveFile } from "./archive-file.ts";
 import { archiveChecks } from "./archive-checks.ts";
+import { tellDamagedHeader } from "./damaged-header.ts";
 import { proveDatastore } from "./prove-datastore.ts";
 import { readContent } from "./read-content.ts";
 import type { Entry, Manifest } from "../archive/manifest.ts";
@@ -51,8 +52,8 @@ export interface OpenProof extends AsyncDisposable {
 /**
  * Reads the archive to its end, then its datastore page by page, and opens that
  * with the archive's own token. Throws an OperatorError: exit `key` when no
- * identity opens it, `notFound`, `precondition` (`WRITE_FAILED`,
- * `ARCHIVE_UNREADABLE`), else `verifyFailed`. Without `into` no
+ * identity opens it, `notFound`, `precondition` (`WRITE_FAILED`, or
+ * `ARCHIVE_UNREADABLE` for missing rights), else `verifyFailed`. Without `into` no
  * plaintext outlives the call, or the process; with it the stage's owner wipes.
  */
 export async function proveArchive(context: Context, options: ProofOptions): Promise<Proof> {
@@ -64,9 +65,11 @@ export async function proveArchive(context: Context, options: ProofOptions): Pro
 export async function openProof(context: Context, options: ProofOptions): Promise<OpenProof> {
   await using file = await openArchiveFile(context, options.path);
   // proveDatastore() compares its hash with what was stored: hashing takes a third of the time.
-  const archive = await openArchive(file.stream(), options.identities, {
-    hashedByCaller: ({ kind }) => kind === "datastore",
-  });
+  const archive = await tellDamagedHeader(context, file.path, () =>
+    openArchive(file.stream(), options.identities, {
+      hashedByCaller: ({ kind }) => kind === "datastore",
+    }),
+  );
   await using cleanup = new AsyncDisposableStack();
   try {
     const { manifest, runbook } = archive;

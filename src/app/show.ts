@@ -3,6 +3,7 @@ import { readHead } from "../archive/reader.ts";
 import { checkSignature } from "../archive/signature.ts";
 import { openArchiveFile } from "./archive-file.ts";
 import { readSidecar, resolveArchive } from "./archives.ts";
+import { tellDamagedHeader } from "./damaged-header.ts";
 import { openingKeys } from "./opening-keys.ts";
 import type { ArchiveHead } from "../archive/reader.ts";
 import type { Sidecar } from "../archive/sidecar.ts";
@@ -29,7 +30,7 @@ export async function showArchive(context: Context, options: ShowOptions): Promi
   const path = await resolveArchive(context.host, options);
   const identities = await openingKeys(context, options.identityFiles);
   await using file = await openArchiveFile(context, path);
-  const head = await readHead(file.stream(), identities);
+  const head = await tellDamagedHeader(context, path, () => readHead(file.stream(), identities));
   const signature = await checkSignature(head.manifest);
   return { path, size: file.size, signature, sidecar: await readSidecar(path), ...head };
 }

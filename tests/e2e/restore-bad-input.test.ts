@@ -56,6 +56,13 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     return server.must("systemctl show k3s -p ExecMainStartTimestampMonotonic");
   }
 
+  /** One bit: a `b` becomes a `c`. */
+  function withFlip(at: number): Uint8Array {
+    const bytes = whole.slice();
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    return bytes;
+  }
+
   function give(bytes: Uint8Array, as = name): string {
     server.write(`${BAD}/${as}`, bytes);
     return `${BAD}/${as}`;
@@ -101,15 +108,26 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
   }, 60_000);
 
   test("an archive with a flipped byte, anywhere", async () => {
-    for (const part of [0.001, 0.3, 0.6, 0.9999]) {
-      const bytes = whole.slice();
-      const at = Math.floor(bytes.length * part);
-      bytes[at] = (bytes[at] ?? 0) ^ 0x10;
-      const result = await restore(server, `--yes ${give(bytes)}`);
-      // In the header a flipped byte may also look like a file for another key.
-      expect([4, 8]).toContain(result.exitCode);
-      expectRefusal(result, { exit: result.exitCode, says: BAD });
+    const mac = Buffer.from(whole).indexOf("\n--- ") + 6;
+    for (const at of [0, mac, ...[0.3, 0.6, 0.9999].map((part) => whole.length * part)]) {
+      const path = give(withFlip(Math.floor(at)));
+      expectRefusal(await restore(server, `--yes ${path}`), { exit: 4, says: path });
     }
+  }, 60_000);
+
+  test("an archive for nobody: damaged when the digest beside it says so, else one for another key", async () => {
+    const stanza = Buffer.from(whole).indexOf("-> X25519 ") + 10;
+    const letter = Buffer.from(whole.subarray(stanza, stanza + 40))
+      .toString("latin1")
+      .search(/[b-y]/);
+    const path = give(withFlip(stanza + letter));
+    expectRefusal(await restore(server, `--yes ${path}`), { exit: 8, says: path, hint: "key" });
+    server.write(`${path}.json`, server.read(`${backup.archive}.json`));
+    expectRefusal(await restore(server, `--yes ${path}`), {
+      exit: 4,
+      says: `${path} is damaged: no identity opens it`,
+      hint: "copy the archive again",
+    });
   }, 60_000);
 
   test("two archives in one file, and bytes after the end", async () => {
@@ -209,7 +227,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
       exit: 10,
       says: "this host belongs to another cluster",
-      hint: "--force",
+      hint: "the empty cluster that K3s made at its first start, or it is to become the archive's all the same: --force",
     });
     const planned = await restore(server, `--plan --force -i /root/test-key.txt ${path}`);
     expect(planned.exitCode).toBe(0);
@@ -299,5 +317,29 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
       hint: "--dir",
     });
     expect((await server.must(`ls ${ARCHIVES} | wc -l`)).trim()).toBe("2");
+  }, 60_000);
+
+  test("the disk cannot read the newest archive: that is damage, and the previous one is offered", async () => {
+    const older = give(whole);
+    const newest = give(whole, name.replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_"));
+    const badSector = (args: string) =>
+      server.run(
+        `strace -f --seccomp-bpf -qq -o /dev/null -P ${newest} -e trace=pread64 -e inject=pread64:error=EIO ${PROGRAM} restore ${args} --dir ${BAD}`,
+        { timeout: 60_000 },
+      );
+    const refused = await badSector("--yes");
+    expectRefusal(refused, {
+      exit: 4,
+      says: `the newest whole one is ${name}`,
+      hint: `railiance-cluster restore --previous --dir ${BAD}`,
+    });
+    expect(refused.stderr).toContain(
+      `THE NEWEST ARCHIVE IS DAMAGED: ${newest} (the disk gave an error (EIO) reading ${newest})`,
+    );
+    const planned = await badSector("--plan --previous");
+    expect(planned.exitCode).toBe(0);
+    expect(planned.stdout).toContain(older);
+    // Its name is in the sentence, and it is the one that was compared.
+    expect(planned.stdout).toContain(`every name: railiance-cluster diff ${older} --all`);
   }, 60_000);
 });
