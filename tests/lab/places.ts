@@ -1,10 +1,12 @@
 /** Where the lab keeps its things. All below `.lab`, which git ignores. */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const REPOSITORY = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-export const LAB = `${REPOSITORY}/.lab`;
+const OWN_LAB = `${REPOSITORY}/.lab`;
+/** Where it really lies: below /proc/PID/root a link would lead out of the server's mounts. */
+export const LAB = existsSync(OWN_LAB) ? realpathSync(OWN_LAB) : OWN_LAB;
 /** The parts and other programs that build.sh makes. */
 export const BIN = `${LAB}/bin`;
 /** The real one, built from its module (tests/lab/traefik). */
