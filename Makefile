@@ -88,9 +88,13 @@ ha-packages:
 test-large: $(PROGRAM) lab-parts ## only memory with a snapshot of 1 GiB (minutes)
 	@$(BUN) build/test.ts large
 
-test-live: $(PROGRAM) ## the same end-to-end tests against a real k3s (K3S_BIN=…, throw-away host!)
-	@test -n "$(K3S_BIN)" || { echo "test-live needs K3S_BIN=/path/to/k3s, and a host you can lose" >&2; exit 2; }
-	@K3S_BIN="$(K3S_BIN)" $(BUN) build/test.ts e2e
+test-live: live-k3s $(PROGRAM) lab-parts ## the tests on bare servers with a K3s of yours in them (K3S_BIN=…; limits: tests/lab/README.md)
+	@K3S_BIN=$(call quote,$(K3S_BIN)) $(BUN) build/test.ts e2e
+
+# First of all: what is no K3s must not cost the minutes that a lab takes.
+.PHONY: live-k3s
+live-k3s:
+	@tests/lab/k3s-bin.sh $(call quote,$(K3S_BIN))
 
 bench: $(PROGRAM) lab-parts ## our speed beside age, zstd, tar and k3s's own (minutes, a quiet machine)
 	@$(BUN) tests/bench/main.ts

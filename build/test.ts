@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SUITES } from "./suites.ts";
 import { readJunit } from "./junit.ts";
+import { troubleOf } from "./trouble.ts";
 import type { Counts } from "./junit.ts";
 import type { Suite } from "./suites.ts";
 
@@ -55,7 +56,8 @@ async function runSuite(suite: Suite): Promise<Result> {
       ? readJunit(await readFile(junit, "utf8"))
       : { passed: 0, failed: [], skipped: [] };
     const seconds = (performance.now() - started) / 1000;
-    return { name: suite.name, seconds, ...counts, trouble: troubleOf(counts, exitCode) };
+    const trouble = troubleOf(counts, { exitCode, env: process.env });
+    return { name: suite.name, seconds, ...counts, trouble };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -67,14 +69,6 @@ function testEnvironment(): Record<string, string | undefined> {
     ([name]) => !/^(SOPS_|RAILIANCE_|FORCE_COLOR$|JOURNAL_STREAM$)/.test(name),
   );
   return { ...Object.fromEntries(kept), NO_COLOR: "1" };
-}
-
-function troubleOf({ passed, failed, skipped }: Counts, exitCode: number): string {
-  if (passed + failed.length === 0) return `ran no test (exit ${exitCode})`;
-  if (failed.length === 0 && exitCode !== 0) return `exit ${exitCode} although no test failed`;
-  // Whoever runs in CI promised to run everything.
-  if (skipped.length > 0 && (process.env["CI"] ?? "") !== "") return "a skipped test in CI";
-  return "";
 }
 
 function report(results: readonly Result[]): boolean {
