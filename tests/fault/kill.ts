@@ -9,14 +9,12 @@ import {
   recover,
   wayOf,
 } from "./bench.ts";
+import { backupBoundariesOf, boundariesOf, boundaryText } from "./boundaries.ts";
 import { atRandomInstant, durationOf, heldAt, killing } from "./instants.ts";
-import { operationsOf } from "./operations.ts";
 import { chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
 import type { Datastore } from "../lab/server.ts";
 import type { BenchPlace } from "./bench.ts";
-import type { Order } from "./operations.ts";
-import type { Chance } from "./seed.ts";
 
 /** A full run under load; a limit for hangs only. */
 const LONG = 4 * 3_600_000;
@@ -43,6 +41,25 @@ export function describeKills(datastore: Datastore): void {
               (await atRandomInstant(bench.server, "backup -q", { duration, chance, fault })) ===
               undefined
             );
+            await expectOnlyWholeArchives(bench);
+            await backUpAgain(bench);
+          });
+          if (!survived) await place.renew();
+        }
+        tally.close();
+      },
+      LONG,
+    );
+
+    test(
+      "of a backup on both sides of every step boundary: no partial archive, and the next one works",
+      async () => {
+        const tally = tallyOf("kill", `kill -9 of backup at a step boundary, ${datastore}`);
+        const chance = chanceFor(`kill backup steps ${datastore}`);
+        for (const boundary of await backupBoundariesOf(place, chance)) {
+          const survived = await tally.round(boundaryText(boundary), async () => {
+            const bench = place.now;
+            await heldAt(bench.server, "backup -q", { ...boundary, fault: killing(chance) });
             await expectOnlyWholeArchives(bench);
             await backUpAgain(bench);
           });
@@ -101,32 +118,4 @@ export function describeKills(datastore: Datastore): void {
       LONG,
     );
   });
-}
-
-/** The journal, and the file it is written as before it gets its name. */
-const JOURNALS = ["/restore.journal", "/.railiance-tmp-restore.journal"] as const;
-
-export type Boundary = Pick<Order, "number" | "of">;
-
-/**
- * Before each write and each sync of the journal, and after it; in a short run
- * only some of them, but always those where the journal comes to be.
- */
-export async function boundariesOf(place: BenchPlace, chance: Chance): Promise<Boundary[]> {
-  const operations = await operationsOf(place.now.server, "restore --yes");
-  await expectWell(place.now, ["backup"]);
-  const [later, first] = JOURNALS.map((path) => {
-    const count = operations.filter((one) => one.path.includes(path)).length;
-    return Array.from({ length: count }, (_, index) => [
-      { number: index + 1, of: { path, after: false } },
-      { number: index + 1, of: { path, after: true } },
-    ]).flat();
-  });
-  if (first?.[0] === undefined || later?.[0] === undefined) throw new Error("there is no journal");
-  return [...first, ...chance.sample(later, rounds())];
-}
-
-/** In words. */
-export function boundaryText({ number, of }: Boundary): string {
-  return `${of?.after === true ? "after" : "before"} operation ${number} on ${of?.path ?? ""}`;
 }

@@ -16,8 +16,8 @@ import {
   untilReady,
   wayOf,
 } from "./bench.ts";
+import { boundariesOf } from "./boundaries.ts";
 import { atRandomInstant, durationOf, heldAt } from "./instants.ts";
-import { boundariesOf } from "./kill.ts";
 import { faulty, operationsOf } from "./operations.ts";
 import { chanceFor, rounds } from "./seed.ts";
 import { tallyOf } from "./tally.ts";
