@@ -71,13 +71,15 @@ export function each<T>(
   return Promise.all(servers.map(action));
 }
 
-async function save(server: BareServer): Promise<void> {
+/** Keeps what `putBack` puts back. K3s has to be stopped. */
+export async function save(server: BareServer): Promise<void> {
   await server.must(
     `mkdir -p ${SAVED} && cp -a --sparse=always ${DATA}/server ${SAVED}/server && cp -a /etc/rancher ${SAVED}/rancher`,
   );
 }
 
-async function putBack(server: BareServer): Promise<void> {
+/** The server as it was at `save`, with K3s stopped and no restore begun. */
+export async function putBack(server: BareServer): Promise<void> {
   server.faults("");
   await server.must(
     `rm -rf ${STATE}/restore* /etc/systemd/system/k3s.service.d /run/systemd/system.control/k3s.service.d

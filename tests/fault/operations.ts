@@ -47,9 +47,12 @@ export async function operationsOf(server: BareServer, args: string): Promise<Op
 
 /** What the last run did. */
 export function readOperations(server: BareServer): Operation[] {
-  if (!server.exists(LOG)) return [];
-  return server
-    .read(LOG)
+  return server.exists(LOG) ? parseOperations(server.read(LOG)) : [];
+}
+
+/** The lines of such a log. */
+export function parseOperations(log: string): Operation[] {
+  return log
     .trim()
     .split("\n")
     .map((line) => {
