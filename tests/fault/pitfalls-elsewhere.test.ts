@@ -113,18 +113,6 @@ describe.skipIf(skipWithoutLab())("on a host that never ran K3s", () => {
   });
 
   pitfall(
-    12,
-    "the server keeps the name of its old Node, which says so and is not deleted",
-    async () => {
-      const planned = await restore(server, FLAGS.replace("--yes", "--plan"));
-      expect(planned.stderr).toContain(
-        "the archive is of host s1, this is s9; it registers as node s1",
-      );
-      expect(await server.kubectl("get", "nodes", "--output=name")).toContain("node/s1\n");
-    },
-  );
-
-  pitfall(
     11,
     "with the password of its own K3s rejects a node; the archive's comes back with it",
     async () => {
@@ -149,4 +137,33 @@ describe.skipIf(skipWithoutLab())("on a host that never ran K3s", () => {
       expect(await leftovers(server)).toBe("");
     },
   );
+
+  pitfall(
+    12,
+    "as a new node it is told of the old one, which stays until somebody types what it says",
+    async () => {
+      await server.must("hostname s9 && echo s9 > /etc/hostname");
+      // Under its old name it would take the old object over, and nothing would linger.
+      expect(await nodesOf(server)).toEqual(["node/s1"]);
+      const planned = await restore(server, FLAGS.replace("--yes", "--plan"));
+      expect(planned.stderr).toContain(
+        "the archive is of host s1, this is s9; it registers as node s1",
+      );
+      const result = await restore(server, `${FLAGS} --new-node`);
+      expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
+        exit: 0,
+        stderr: expect.stringContaining("node s1 has not been heard of since the restore"),
+      });
+      expect(await nodesOf(server)).toEqual(["node/s1", "node/s9"]);
+      expect(await leftovers(server)).toBe("");
+      const said = /\S*k3s kubectl delete node s1/.exec(result.stderr);
+      await server.must(said?.[0] ?? "false");
+      expect(await nodesOf(server)).toEqual(["node/s9"]);
+    },
+  );
 });
+
+async function nodesOf(server: BareServer): Promise<string[]> {
+  const names = await server.kubectl("get", "nodes", "--output=name");
+  return names.trim().split("\n").toSorted();
+}
