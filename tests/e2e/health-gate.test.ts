@@ -150,6 +150,21 @@ done; exec $real "\${args[@]}";; esac`,
     );
   }, 300_000);
 
+  test("a Deployment of kube-system that is not available is said, and nothing goes back", async () => {
+    whenReady("$real kubectl -n kube-system create deployment slow --image=none");
+    const result = await restore(server, "--yes --json");
+    expect({ exit: result.exitCode, stderr: result.stderr }).toMatchObject({ exit: 0 });
+    const { warnings } = JSON.parse(result.stdout) as { warnings: unknown[] };
+    expect(warnings).toEqual([
+      {
+        code: "DEPLOYMENTS_PENDING",
+        message: "not available yet in kube-system: slow",
+        hint: expect.stringContaining("k3s kubectl -n kube-system get deployments"),
+      },
+    ]);
+    expect(await leftovers(server)).toBe("");
+  }, 300_000);
+
   test("a server that is well passes", async () => {
     const result = await restore(server, "--yes");
     expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
@@ -158,5 +173,6 @@ done; exec $real "\${args[@]}";; esac`,
         /keys as in the archive[^]*5 of 5 recorded objects the same, node s1 alive, its etcd votes, a watch from revision \d+ sees lease [^,]+, 1 helm release \(/,
       ),
     });
+    expect(result.stderr).not.toContain("warning:");
   }, 300_000);
 });
