@@ -1,35 +1,17 @@
-/** k3s-observed.md 1, 2 (bootstrap data), 12 (schedule), 15 (agent token), 19 (encryption): the running server's files. */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createDecipheriv } from "node:crypto";
-import { unseal } from "../k3s/cipher.ts";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, openStage } from "./stage.ts";
+/** k3s-observed.md 1, 2 (bootstrap data), 12 (schedule): the running server's files. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { bootstrapOf } from "./bootstrap.ts";
+import { DATA } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
 
-setDefaultTimeout(90_000);
-
-const SKIPPED = skipWithoutLab();
 const TOKEN = ["--token", "secret"];
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage();
-});
-afterAll(() => stage?.[Symbol.asyncDispose]());
+const SKIPPED = stageForFile((opened) => (stage = opened), { runsOn: true });
 
 const mode = async (path: string): Promise<string> =>
   (await stage.server.must(`stat -c %a ${DATA}/${path}`)).trim();
 const passwd = () => stage.server.read(`${DATA}/server/cred/passwd`);
-
-/** The decrypted bootstrap JSON out of a snapshot, found by byte search (k3s.md 2.4). */
-async function bootstrapOf(
-  path: string,
-  password: string,
-): Promise<Record<string, { Timestamp: string; Content: string }>> {
-  const { stdout } = await stage.server.run(
-    `grep -aoE '[0-9a-f]{16}:[A-Za-z0-9+/]{2000,}=*' ${path} | tail -1`,
-  );
-  return JSON.parse(unseal(password, stdout.trim()));
-}
 
 describe.skipIf(SKIPPED)("files of a server (1)", () => {
   beforeAll(async () => {
@@ -142,7 +124,7 @@ describe.skipIf(SKIPPED)("files of a server (1)", () => {
     await stage.server.must(
       "k3s etcd-snapshot save --name boot && mv /var/lib/rancher/k3s/server/db/snapshots/boot-* /root/boot.snap",
     );
-    const files = await bootstrapOf("/root/boot.snap", "secret");
+    const files = await bootstrapOf(stage, { snapshot: "/root/boot.snap", password: "secret" });
     expect(Object.keys(files).sort()).toEqual([
       "ClientCA",
       "ClientCAKey",
@@ -206,130 +188,5 @@ describe.skipIf(SKIPPED)("kubeconfig elsewhere, schedule (1, 12)", () => {
     expect(names).toContain("on-demand-s1-N");
     expect(names).not.toContain("etcd-snapshot-x-s1-N");
     expect(names.filter((name) => name.startsWith("etcd-snapshot-s1")).length).toBeGreaterThan(0);
-  });
-});
-
-describe.skipIf(SKIPPED)("agent token (15)", () => {
-  const AGENT = ["--agent-token", "agentsecret"];
-
-  test("server/agent-token is a file of its own, passwd holds both, the bootstrap data only in PasswdFile; restore without the flag: reset exit 0, the start exits; way out: move cred/passwd", async () => {
-    await stage.newHost("cluster-init: true\n");
-    expect((await stage.plain([...TOKEN, ...AGENT])).state).toBe("ready");
-    expect(await stage.server.must(`stat -c '%F %a' ${DATA}/server/agent-token`)).toBe(
-      "regular file 600\n",
-    );
-    expect(stage.server.read(`${DATA}/server/agent-token`)).toMatch(
-      /^K10[0-9a-f]{64}::node:agentsecret\n$/,
-    );
-    expect(passwd()).toBe("agentsecret,node,node,k3s:agent\nsecret,server,server,k3s:server\n");
-    await stage.server.must(
-      "k3s etcd-snapshot save --name agent && mv /var/lib/rancher/k3s/server/db/snapshots/agent-* /root/agent.snap",
-    );
-    await stage.stop();
-    const files = await bootstrapOf("/root/agent.snap", "secret");
-    expect(
-      Object.entries(files)
-        .filter(([, { Content }]) => Buffer.from(Content, "base64").includes("agentsecret"))
-        .map(([name]) => name),
-    ).toEqual(["PasswdFile"]);
-
-    await stage.newHost("");
-    await Bun.sleep(3100); // K3s forgives three seconds of clock skew
-    expect(
-      (await stage.reset(["--cluster-reset-restore-path=/root/agent.snap", ...TOKEN])).exitCode,
-    ).toBe(0);
-    const { state, said } = await stage.plain(TOKEN);
-    expect(state).toBe("exited");
-    expect(said).toContain(
-      `${DATA}/server/cred/passwd newer than datastore and could cause a cluster outage. Remove the file(s) from disk and restart to be recreated from datastore.`,
-    );
-    await stage.server.must(`mv ${DATA}/server/cred/passwd /root/passwd.aside`);
-    expect((await stage.plain(TOKEN)).state).toBe("ready");
-    await stage.stop();
-  });
-
-  test("right way: agent-token: in the configuration at the reset and at the start; a restart without it turns it back into the link", async () => {
-    await stage.newHost("token: secret\nagent-token: agentsecret\n");
-    expect((await stage.reset(["--cluster-reset-restore-path=/root/agent.snap"])).exitCode).toBe(0);
-    expect((await stage.plain()).state).toBe("ready");
-    const agent = (password: string) =>
-      stage.server.must(
-        `bash -c 'exec 3<>/dev/tcp/127.0.0.1/6444; printf "GET /v1-k3s/readyz HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Basic %s\\r\\nConnection: close\\r\\n\\r\\n" $(printf node:${password} | base64) >&3; head -1 <&3'`,
-      );
-    expect(await agent("agentsecret")).toContain("200");
-    await stage.stop();
-    stage.server.write("/etc/rancher/k3s/config.yaml", "token: secret\n");
-    expect((await stage.plain()).state).toBe("ready");
-    expect(await agent("agentsecret")).toContain("401");
-    expect((await stage.sh(`readlink ${DATA}/server/agent-token`)).stdout).toBe(
-      `${DATA}/server/token\n`,
-    );
-    await stage.stop();
-  });
-});
-
-describe.skipIf(SKIPPED)("secrets encryption, read offline (19, 3)", () => {
-  test("aescbc: config in cred and in the bootstrap data; a Secret decrypts from snapshot and token alone; without the flag after a restore the API server never becomes ready", async () => {
-    await stage.newHost("cluster-init: true\ntoken: secret\nsecrets-encryption: true\n");
-    expect((await stage.plain()).state).toBe("ready");
-    await stage.server.kubectl(
-      "create",
-      "secret",
-      "generic",
-      "probe",
-      "--from-literal=word=hunter2",
-    );
-    const status = await stage.sh("K3S_CONFIG_FILE=/dev/null k3s secrets-encrypt status");
-    expect(status.stdout).toContain("Encryption Status: Enabled\nCurrent Rotation Stage: start\n");
-    await stage.server.must(
-      "k3s etcd-snapshot save --name enc 2>/dev/null && mv /var/lib/rancher/k3s/server/db/snapshots/enc-* /root/enc.snap",
-    );
-    await stage.stop();
-    const files = await bootstrapOf("/root/enc.snap", "secret");
-    const config = JSON.parse(
-      Buffer.from(files["EncryptionConfig"]?.Content ?? "", "base64").toString(),
-    );
-    const { name, secret } = config.resources[0].providers[0].aescbc.keys[0];
-    expect(name).toBe("aescbckey");
-    expect(Buffer.from(files["EncryptionHash"]?.Content ?? "", "base64").toString()).toMatch(
-      /^start-[0-9a-f]{64}$/,
-    );
-    const snapshot = Buffer.from(stage.server.readBytes("/root/enc.snap"));
-    expect(snapshot.includes("hunter2")).toBe(false);
-    const mark = Buffer.from("k8s:enc:aescbc:v1:aescbckey:");
-    const plain = [];
-    for (let at = snapshot.indexOf(mark); at >= 0; at = snapshot.indexOf(mark, at + 1)) {
-      const start = at + mark.length;
-      const cipher = createDecipheriv(
-        "aes-256-cbc",
-        Buffer.from(secret, "base64"),
-        snapshot.subarray(start, start + 16),
-      );
-      cipher.setAutoPadding(false);
-      plain.push(
-        cipher.update(snapshot.subarray(start + 16, start + 16 + 1024)).toString("latin1"),
-      );
-    }
-    expect(plain.some((text) => text.includes("hunter2"))).toBe(true);
-
-    await stage.newHost("token: secret\n");
-    const reset = await stage.reset(["--cluster-reset-restore-path=/root/enc.snap"]);
-    expect(reset.exitCode).toBe(0);
-    expect(reset.said).toContain(
-      'level=warning msg="Unable to lookup path to reconcile EncryptionConfig"',
-    );
-    expect((await stage.plain([], { patience: 8000 })).state).toBe("hangs");
-    await stage.stop();
-    stage.server.write("/etc/rancher/k3s/config.yaml", "token: secret\nsecrets-encryption: true\n");
-    expect((await stage.plain()).state).toBe("ready");
-    const word = await stage.server.kubectl(
-      "get",
-      "secret",
-      "probe",
-      "-o",
-      "jsonpath={.data.word}",
-    );
-    expect(word).toBe(Buffer.from("hunter2").toString("base64"));
-    await stage.stop();
   });
 });

@@ -1,27 +1,11 @@
 /** k3s-observed.md 8, 9, 10: configuration and token at a reset, and at a start. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, DIFFERENT, RESTORE, openStage } from "./stage.ts";
+import { describe, expect, test } from "bun:test";
+import { DATA, DIFFERENT, RESTORE } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
 
-setDefaultTimeout(90_000);
-
-const SKIPPED = skipWithoutLab();
-
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage();
-});
-afterAll(() => stage?.[Symbol.asyncDispose]());
-afterEach(() => stage?.stop());
+const SKIPPED = stageForFile((opened) => (stage = opened));
 
 describe.skipIf(SKIPPED)("configuration and token: who wins (9)", () => {
   const WRONG = "/root/wrong-token";

@@ -1,27 +1,11 @@
 /** k3s-observed.md 4, 13: a reset from damaged snapshots, and what a plain start makes of what is left. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, authorityOf, baseAuthorityOf, openStage } from "./stage.ts";
+import { describe, expect, test } from "bun:test";
+import { DATA, authorityOf, baseAuthorityOf } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
 
-setDefaultTimeout(90_000);
-
-const SKIPPED = skipWithoutLab();
-
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage();
-});
-afterAll(() => stage?.[Symbol.asyncDispose]());
-afterEach(() => stage?.stop());
+const SKIPPED = stageForFile((opened) => (stage = opened));
 
 describe.skipIf(SKIPPED)(
   "damaged snapshots (4) and what a plain start makes of the rest (13)",

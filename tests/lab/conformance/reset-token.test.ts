@@ -1,27 +1,11 @@
 /** k3s-observed.md 3: which token counts at a reset. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, DIFFERENT, RESTORE, authorityOf, baseAuthorityOf, openStage } from "./stage.ts";
+import { describe, expect, test } from "bun:test";
+import { DATA, DIFFERENT, RESTORE, authorityOf, baseAuthorityOf } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
 
-setDefaultTimeout(90_000);
-
-const SKIPPED = skipWithoutLab();
-
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage();
-});
-afterAll(() => stage?.[Symbol.asyncDispose]());
-afterEach(() => stage?.stop());
+const SKIPPED = stageForFile((opened) => (stage = opened));
 
 describe.skipIf(SKIPPED)("which token counts, in place (3)", () => {
   test("no flag, server/token and cred/passwd there: works", async () => {

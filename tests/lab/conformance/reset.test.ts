@@ -1,29 +1,14 @@
 /** k3s-observed.md 3: `server --cluster-reset`, in place. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, RESTORE, authorityOf, baseAuthorityOf, openStage } from "./stage.ts";
+import { describe, expect, test } from "bun:test";
+import { DATA, RESTORE, authorityOf, baseAuthorityOf } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
-
-setDefaultTimeout(90_000);
 
 const RESET_DONE =
   'level=error msg="Shutdown request received: \\"Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. Backup and delete ${datadir}/server/db on each peer etcd server and rejoin the nodes\\""';
-const SKIPPED = skipWithoutLab();
 
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage();
-});
-afterAll(() => stage?.[Symbol.asyncDispose]());
-afterEach(() => stage?.stop());
+const SKIPPED = stageForFile((opened) => (stage = opened));
 
 describe.skipIf(SKIPPED)("reset and restore, in place (3)", () => {
   test("the decisive lines, in order; exit 0; reset-flag is 0 bytes; the next start has the snapshot's data and CA; the flag goes away", async () => {

@@ -1,29 +1,17 @@
 /** k3s-observed.md 2 (SQLite row), 5, 17: a server on kine and SQLite. */
 import { Database } from "bun:sqlite";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { skipWithoutLab } from "../server.ts";
-import { DATA, openStage } from "./stage.ts";
+import { DATA } from "./stage.ts";
+import { stageForFile } from "./staged.ts";
 import type { Stage } from "./stage.ts";
 
-setDefaultTimeout(90_000);
-
-const SKIPPED = skipWithoutLab();
 const DB = `${DATA}/server/db`;
 let stage: Stage;
-beforeAll(async () => {
-  if (!SKIPPED) stage = await openStage({ datastore: "sqlite", tools: ["sqlite3"] });
+const SKIPPED = stageForFile((opened) => (stage = opened), {
+  datastore: "sqlite",
+  tools: ["sqlite3"],
 });
-afterAll(() => stage?.[Symbol.asyncDispose]());
-afterEach(() => stage?.stop());
 
 const caOf = () => stage.server.must(`md5sum < ${DATA}/server/tls/client-ca.crt`);
 const baseCa = () => stage.server.must("md5sum < /root/base/server/tls/client-ca.crt");
