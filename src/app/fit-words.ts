@@ -52,19 +52,20 @@ function editText(one: Finding): string {
 }
 
 /** What lies on other machines nobody can edit from here. */
-function elsewhere({ lost, now }: HostFit, { host }: Manifest): string[] {
+function elsewhere({ lost, now, httpsPort }: HostFit, { host }: Manifest): string[] {
   if (lost.length === 0) return [];
   const [to = "ADDRESS"] = now.reachable;
   const own = now.reachable.join(", ") || "none";
+  const url = `https://${urlHost(to)}:${httpsPort}`;
   return [
     labelled("addresses", `this host has ${own}; the archive's had ${host.addresses.join(", ")}`),
     labelled(
       "kubeconfig",
-      `K3s writes its own anew; copies that name ${lost.join(" or ")}: kubectl config set-cluster default --server=https://${urlHost(to)}:6443`,
+      `K3s writes its own anew; copies that name ${lost.join(" or ")}: kubectl config set-cluster default --server=${url}`,
     ),
     labelled(
       "agents",
-      `those that join through ${lost.join(" or ")}: put https://${urlHost(to)}:6443 into K3S_URL or server:, then systemctl restart k3s-agent`,
+      `those that join through ${lost.join(" or ")}: put ${url} into K3S_URL or server:, then systemctl restart k3s-agent`,
     ),
   ];
 }

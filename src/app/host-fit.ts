@@ -55,6 +55,8 @@ export interface HostFit {
   readonly otherAgentToken: boolean;
   readonly lost: readonly string[];
   readonly now: ThisHost;
+  /** Of K3s's API, as it will be here. */
+  readonly httpsPort: number;
   /** The name this server will register under, and whether that is another than it had. */
   readonly node: {
     readonly name: string;
@@ -126,6 +128,7 @@ export async function fitToHost(
     }),
     lost,
     now,
+    httpsPort: renamed.httpsPort,
     node: nodeOf(renamed, { manifest, pins, hostname: now.hostname }),
   };
 }

@@ -49,7 +49,12 @@ export async function outlookOn(
     ...(await signerWarnings(context, stage.proof, STATE_FOLDER)),
   ];
   for (const warning of warnings) context.talk({ type: "warning", ...warning });
-  const others = await otherServers(context, { proof: stage.proof, settings, options });
+  const others = await otherServers(context, {
+    proof: stage.proof,
+    // On a new host the archive's port is not here yet.
+    settings: { ...settings, httpsPort: fit.httpsPort },
+    options,
+  });
   const plan = await planRestore(context, {
     archive: stage.path,
     manifest,

@@ -2,6 +2,7 @@
 import { hostOfUrl, nodeOfMember } from "../k3s/members.ts";
 import { shellWord } from "./shell-quote.ts";
 import type { Manifest } from "../archive/manifest.ts";
+import type { Settings } from "../k3s/settings.ts";
 
 type ServerFacts = Pick<Manifest, "datastore" | "host">;
 
@@ -25,12 +26,15 @@ One that does not answer may be off, or alive behind a cut cable: it must never 
 }
 
 /** After this server runs again. */
-export function joinOthers(manifest: ServerFacts): string {
+export function joinOthers(
+  manifest: ServerFacts,
+  { httpsPort }: Pick<Settings, "httpsPort">,
+): string {
   const others = othersOf(manifest);
   if (others.length === 0) return "";
   const { host } = manifest;
   const db = `${host.dataDir}/server/db`;
-  const url = `https://${ownAddress(manifest)}:6443`;
+  const url = `https://${ownAddress(manifest)}:${httpsPort}`;
   return `## 8. The other servers
 
 ${others.map(({ name, address }) => `${name} (${address})`).join(", ")}, **one after the other**, each only when the one before has its vote.

@@ -98,7 +98,7 @@ ${shellWord(options.settings.k3s)} kubectl get nodes
 ${text.proof}
 \`\`\`
 
-${joinOthers(manifest)}## After that
+${joinOthers(manifest, options.settings)}## After that
 
 - Restart the agents and everything in the cluster that watches it (K3s does not raise revisions at a restore).
 - A node that is refused with \`Node password rejected\`: \`k3s kubectl -n kube-system delete secret NODE.node-password.k3s\`.

@@ -1,5 +1,6 @@
 /** What the configuration of a server that joins a restored one has to say, and what is said when it differs (k3s-observed.md 14.1, 14.3). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { PROGRAM } from "./workload.ts";
 import { skipWithoutLab } from "../lab/server.ts";
 import { DATA, expectRefusal, fingerprint, isActive, leftovers, restore } from "./restore-host.ts";
 import {
@@ -100,6 +101,24 @@ describe.skipIf(skipWithoutLab())("the configuration of a server that joins a re
       await expectOneRestoredCluster(three);
     },
     6 * MINUTES,
+  );
+
+  test(
+    "the plan sends the others to the port that the archive gives K3s, which this host does not have yet",
+    async () => {
+      const { s3, all } = three;
+      const config = s3.read(CONFIG);
+      s3.write(CONFIG, `${config}https-listen-port: 7443\n`);
+      await s3.must("systemctl restart k3s", { timeout: 2 * MINUTES });
+      await s3.must("install -d -m 0700 /root/other-port");
+      await s3.must(`${PROGRAM} backup -q --dir /root/other-port`, { timeout: 120_000 });
+      await each(all, (server) => server.stopCluster());
+      s3.write(CONFIG, config);
+      const plan = await restore(s3, "--plan --dir /root/other-port");
+      expectDone(plan);
+      expect(plan.stdout).toContain("restore --peer https://10.99.0.3:7443");
+    },
+    3 * MINUTES,
   );
 
   test(

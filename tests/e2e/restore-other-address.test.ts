@@ -56,6 +56,11 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
       expect(stdout).toContain(text);
     }
     expect(stdout).not.toContain("tls-san: 10.99.0.10 (");
+    // A drop-in of this host's own, which K3s will read as well.
+    host.write(`${CONFIG}.d/port.yaml`, "https-listen-port: 7443\n");
+    const other = await restore(host, `--plan ${FROM_USB}`);
+    host.remove("/etc/rancher");
+    expect(other.stdout).toContain("set-cluster default --server=https://10.99.0.5:7443");
     expectRefusal(await restore(host, `--yes ${FROM_USB}`), {
       exit: 5,
       says: `node-ip: 10.99.0.1 in ${CONFIG}`,

@@ -30,7 +30,7 @@ describe("the runbook of a server among several", () => {
   });
 
   test("brings them back to this one's address, with server: and token", () => {
-    const text = joinOthers(manifest);
+    const text = joinOthers(manifest, { httpsPort: 6443 });
     expect(text).toContain("restore --peer https://10.0.0.2:6443");
     expect(text).toContain("`server: https://10.0.0.2:6443`");
     expect(text).toContain("mv /var/lib/rancher/k3s/server/db/etcd ");
@@ -38,8 +38,15 @@ describe("the runbook of a server among several", () => {
     expect(text).not.toContain("```sh");
   });
 
+  test("to the port that this one's K3s listens on", () => {
+    const text = joinOthers(manifest, { httpsPort: 7443 });
+    expect(text).toContain("restore --peer https://10.0.0.2:7443`");
+    expect(text).toContain("`server: https://10.0.0.2:7443`");
+    expect(text).not.toContain("6443");
+  });
+
   test("says nothing of others where there are none", () => {
     const single = { host: HOST, datastore: datastore([member(2)]) };
-    expect(stopOthers(single) + joinOthers(single)).toBe("");
+    expect(stopOthers(single) + joinOthers(single, { httpsPort: 6443 })).toBe("");
   });
 });
