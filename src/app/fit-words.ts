@@ -178,7 +178,8 @@ function unfit(blocking: readonly Finding[]): { readonly message: string; readon
   );
   const byHand = blocking.filter(({ restored }) => !restored).map(editText);
   const mend = [
-    ...(flags.size === 0 ? [] : [`railiance-cluster restore ${[...flags].join(" ")}`]),
+    // Not the whole command: it would have to name archive, folder and keys as this one did.
+    ...(flags.size === 0 ? [] : [`this again with ${[...flags].join(" ")}`]),
     ...byHand,
   ];
   return {

@@ -64,7 +64,7 @@ describe.skipIf(skipWithoutLab())("a restore on a host with another address and 
     expectRefusal(await restore(host, `--yes ${FROM_USB}`), {
       exit: 5,
       says: `node-ip: 10.99.0.1 in ${CONFIG}`,
-      hint: `nothing was changed; railiance-cluster restore ${EDIT}`,
+      hint: `nothing was changed; this again with ${EDIT}`,
     });
     expect(host.exists("/etc/rancher")).toBe(false);
   }, 120_000);
