@@ -1,11 +1,13 @@
 /** The part of a restore that other machines have: none of them runs, and what is to be done there afterwards. */
 import { OperatorError } from "../errors.ts";
+import { hostOfUrl, localMembership } from "../k3s/members.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { peerSteps, restoredUrl } from "./restore-next.ts";
 import { authoritiesOf, findPeers, peerLines, requirePeersDown } from "./restore-peers.ts";
+import type { Authorities } from "../k3s/peers.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
-import type { PeerRecord, RestorePlan } from "./journal.ts";
+import type { JournalState, PeerRecord, RestorePlan } from "./journal.ts";
 import type { Proof } from "./proof.ts";
 
 export interface OtherServers {
@@ -66,6 +68,30 @@ async function linesOf(
     const { code, message, hint } = error;
     context.talk({ type: "warning", code, message, ...(hint === undefined ? {} : { hint }) });
     return [`first          ${hint ?? message}`];
+  }
+}
+
+/**
+ * Before a restore goes on after a cut: power may have come back on the other servers
+ * too, and their K3s with it. Throws as `requirePeersDown`; nothing was changed then.
+ */
+export async function requireStillDown(
+  context: Context,
+  { plan, done }: JournalState,
+  authorities: Authorities,
+): Promise<void> {
+  // Reset, the database has this server alone: who is in it besides has joined the restored one.
+  const members = done.has("reset") ? (await localMembership(plan.dataDir))?.members : undefined;
+  const joined = (members ?? []).flatMap(({ peerUrls }) => peerUrls.map(hostOfUrl));
+  const peers = plan.peers.filter(({ address }) => !joined.includes(address));
+  try {
+    await requirePeersDown(context, { peers, authorities, force: plan.forced });
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    throw new OperatorError(error.exit, error.code, error.message, {
+      hint: `${error.hint ?? ""}; then go on: railiance-cluster restore --resume; or go back: railiance-cluster restore --rollback`,
+      cause: error,
+    });
   }
 }
 

@@ -3,6 +3,7 @@ import { bootstrapFile } from "../datastore/bootstrap.ts";
 import { OperatorError } from "../errors.ts";
 import { hostOfUrl, localMembership } from "../k3s/members.ts";
 import { peersAmong, probePeers } from "../k3s/peers.ts";
+import { readTextIfPresent } from "../sys/files.ts";
 import { hostAddresses } from "../sys/network.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { BootstrapData } from "../datastore/bootstrap.ts";
@@ -49,6 +50,15 @@ export function authoritiesOf(bootstrap: BootstrapData | undefined): Authorities
     return new TextDecoder().decode(file ?? new Uint8Array());
   };
   return { peer: text("ETCDPeerCA"), server: text("ServerCA") };
+}
+
+/** The same from a server that was restored, once nothing of the archive is laid out any more. */
+export async function authoritiesAt(dataDir: string): Promise<Authorities> {
+  const tls = `${dataDir}/server/tls`;
+  return {
+    peer: (await readTextIfPresent(`${tls}/etcd/peer-ca.crt`)) ?? "",
+    server: (await readTextIfPresent(`${tls}/server-ca.crt`)) ?? "",
+  };
 }
 
 /**
