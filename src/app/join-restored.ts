@@ -22,7 +22,7 @@ import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
 import type { Joinable } from "./join-check.ts";
 import type { JoinFile } from "./join-config.ts";
-import type { FileChange, RestorePlan } from "./journal.ts";
+import type { FileChange, Journal, RestorePlan } from "./journal.ts";
 import type { RestoreResult } from "./restore.ts";
 
 /** Of `<data-dir>/server`: the databases. Keys, token and snapshots stay where they are. */
@@ -58,8 +58,7 @@ export async function joinRestored(context: Context, options: JoinOptions): Prom
   const planned = { ...result, plan: sentences, kept: keptFolders(plan) };
   if (options.plan) return { ...planned, outcome: "planned" };
   await consent(context, options);
-  await begin(plan, files);
-  await using journal = await openJournal({ plan, now: () => context.host.now() });
+  await using journal = await begin(context, plan, files);
   const steps = await act(context, {
     plan,
     journal,
@@ -152,7 +151,12 @@ async function consent(context: Context, { yes, url }: JoinOptions): Promise<voi
 }
 
 /** The last moment at which nothing on the host is touched: whatever fails here leaves nothing. */
-async function begin(plan: RestorePlan, files: readonly JoinFile[]): Promise<void> {
+async function begin(
+  context: Context,
+  plan: RestorePlan,
+  files: readonly JoinFile[],
+): Promise<Journal> {
+  context.host.signal.throwIfAborted();
   try {
     await wipeLeftovers();
     await ensurePrivateFolder(STATE_FOLDER);
@@ -163,6 +167,7 @@ async function begin(plan: RestorePlan, files: readonly JoinFile[]): Promise<voi
     }
     await makeFolders(plan.folder, 0o700);
     await writeBallast(plan);
+    return await openJournal({ plan, now: () => context.host.now() });
   } catch (error) {
     await removeFile(JOURNAL);
     await removeFolder(plan.folder);

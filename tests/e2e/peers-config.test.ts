@@ -1,8 +1,18 @@
 /** What the configuration of a server that joins a restored one has to say, and what is said when it differs (k3s-observed.md 14.1, 14.3). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { PROGRAM } from "./workload.ts";
+import { faulty, wasMet } from "../fault/operations.ts";
 import { skipWithoutLab } from "../lab/server.ts";
-import { DATA, expectRefusal, fingerprint, isActive, leftovers, restore } from "./restore-host.ts";
+import {
+  DATA,
+  JOURNAL,
+  STATE,
+  expectRefusal,
+  fingerprint,
+  isActive,
+  leftovers,
+  restore,
+} from "./restore-host.ts";
 import {
   CONFIG,
   JOIN_FILE,
@@ -98,6 +108,29 @@ describe.skipIf(skipWithoutLab())("the configuration of a server that joins a re
       s3.write(CONFIG, config);
       expectDone(await join(s3, s1));
       expectDone(await join(s2, s1));
+      await expectOneRestoredCluster(three);
+    },
+    6 * MINUTES,
+  );
+
+  test(
+    "a disk that fails when the journal has just been made: nothing is touched, and nothing is left of it",
+    async () => {
+      const { s1, s2, s3 } = three;
+      await each([s2, s3], (server) => server.stopCluster());
+      expectDone(await restore(s1, "--yes"));
+      const before = await fingerprint(s3);
+      const flags = `restore --peer ${urlOf(s1)} --yes`;
+      // First its temp file is synced, then it gets its name; then its folder is synced.
+      const made = { path: "restore.journal", after: true };
+      const order = { action: "EIO", number: 2, of: made, kinds: "rename,sync" };
+      const failed = await s3.run(faulty(flags, order), { timeout: 60_000 });
+      expect(wasMet(s3)).toBe(true);
+      expectRefusal(failed, { exit: 5, says: "cannot write to ", hint: "nothing unfinished" });
+      expect(s3.exists(JOURNAL)).toBe(false);
+      expect((await s3.run(`ls -d ${STATE}/restore-*-join`)).stdout).toBe("");
+      expect(await fingerprint(s3)).toBe(before);
+      for (const server of [s3, s2]) expectDone(await join(server, s1));
       await expectOneRestoredCluster(three);
     },
     6 * MINUTES,
