@@ -148,7 +148,7 @@ function memberAlready(url: string, runs: boolean): OperatorError {
     "MEMBER_ALREADY",
     `${what} at ${url} already${runs ? ", and is catching up" : ", so nothing is to be moved aside"}`,
     {
-      hint: `when ${url} is the restored server: ${runs ? "wait a minute, then this again" : "systemctl start k3s"}; if it was not restored, it still runs the old cluster`,
+      hint: `when ${url} is the restored server: ${runs ? "wait a minute, then this again" : "systemctl enable --now k3s"}; if it was not restored, it still runs the old cluster`,
     },
   );
 }

@@ -38,9 +38,9 @@ export interface JoinOptions {
 
 /**
  * Call as root, holding the lock. Ends in one of two states: this server is a
- * voter of the restored cluster, or its old data is back in place and K3s is
- * stopped (started, it would bring the old cluster back); then it throws an
- * OperatorError. A second run finds a voter and changes nothing.
+ * voter of the restored cluster and starts at boot, or its old data is back in
+ * place and K3s is stopped and disabled (started, it would bring the old cluster
+ * back); then it throws an OperatorError. A second run finds a voter and changes nothing.
  */
 export async function joinRestored(context: Context, options: JoinOptions): Promise<RestoreResult> {
   const { url } = options;
@@ -129,8 +129,8 @@ function describeJoin(
     files.length === 0
       ? "configuration  right as it is"
       : `configuration  ${files.map(({ target, purpose }) => `${target} (${purpose})`).join(", ")}`,
-    "what happens   hold K3s back, stop it, move the database aside, start, wait for its vote",
-    "way back       the old data in place and K3s stopped, automatic if it does not join; none once it has a vote",
+    "what happens   hold K3s back, stop it, move the database aside, start, wait for its vote, have it start at boot",
+    "way back       the old data in place, K3s stopped and disabled, automatic if it does not join; none once it has a vote",
   ];
 }
 

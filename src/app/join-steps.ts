@@ -1,4 +1,5 @@
 /** The steps by which a server gives up its old database and joins the restored one; each can be run again after a cut. */
+import { enableService } from "../k3s/service.ts";
 import { ensureFolder } from "../sys/remove.ts";
 import { COMMON_STEPS, putFiles } from "./restore-steps.ts";
 import { stepsFor } from "./restore-act.ts";
@@ -9,7 +10,9 @@ import type { JournalState } from "./journal.ts";
 import type { BoundStep } from "./restore-act.ts";
 import type { HostInput, Step } from "./restore-steps.ts";
 
-const { GUARD, STOP, ASIDE, START, FINISH } = COMMON_STEPS;
+const { GUARD, STOP, ASIDE, START } = COMMON_STEPS;
+
+const FINISH: Step<HostInput> = { ...COMMON_STEPS.FINISH, run: finish };
 
 export const JOIN_STEPS: readonly Step<HostInput>[] = [
   GUARD,
@@ -36,6 +39,12 @@ async function check({ context, plan }: HostInput): Promise<string> {
   const { dataDir, join } = plan;
   if (join === undefined) throw new TypeError("this journal is not of a server that joins");
   return await untilVoter(context, { dataDir, join });
+}
+
+/** Its unit was to be disabled before the restore, against the old data. */
+async function finish(input: HostInput): Promise<string> {
+  await enableService(input.context.host);
+  return `${await COMMON_STEPS.FINISH.run(input)}, and starts at boot`;
 }
 
 /**

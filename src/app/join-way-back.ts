@@ -6,7 +6,14 @@
 import { OperatorError } from "../errors.ts";
 import { openGuard } from "../k3s/guard.ts";
 import { localMembership } from "../k3s/members.ts";
-import { requireNoServer, startService, stopService } from "../k3s/service.ts";
+import {
+  disableService,
+  requireNoServer,
+  startsAtBoot,
+  startService,
+  stopService,
+} from "../k3s/service.ts";
+import { UNIT } from "../k3s/unit.ts";
 import { linkStatOf } from "../sys/files.ts";
 import { readJournal } from "./journal.ts";
 import type { Host } from "../sys/host.ts";
@@ -37,3 +44,22 @@ export async function requireNoVote(host: Host, plan: RestorePlan): Promise<void
     },
   );
 }
+
+/**
+ * For a server that does not join after all; does nothing for a restore. Whether its unit
+ * was enabled before or not, two such servers with their old data would bring the old
+ * cluster back at the next boot. Throws an OperatorError `SYSTEMD` when systemd would start
+ * it all the same.
+ */
+export async function keepFromStarting(host: Host, plan: RestorePlan): Promise<void> {
+  if (plan.join === undefined) return;
+  await disableService(host);
+  if (!(await startsAtBoot(host))) return;
+  throw new OperatorError("error", "SYSTEMD", `systemctl disable ${UNIT} had no effect`, {
+    hint: `look at: systemctl is-enabled ${UNIT}; K3s is held back; once more: railiance-cluster restore --rollback`,
+  });
+}
+
+/** What is so when a server did not join, for a sentence. */
+export const NOT_JOINED =
+  "its old data is back in place and K3s is stopped; do not start it, it would bring the old cluster back beside the restored one: it is disabled, so that it does not start at the next boot either (only if the restored one is given up: systemctl enable --now k3s)";

@@ -25,6 +25,13 @@ export async function restoredUrl(
   return `https://${address.includes(":") ? `[${address}]` : address}:${settings.httpsPort}`;
 }
 
+/** After a restore that did not take place: they were stopped for it, also for the next boot. */
+export function othersAgain(peers: readonly PeerRecord[]): string {
+  if (peers.length === 0) return "";
+  const named = peers.map(({ name, address }) => `${name} (${address})`).join(", ");
+  return `; the other servers, ${named}, start again with, there: systemctl enable --now k3s`;
+}
+
 /** A line for each of the other servers, to be done one after the other. */
 export function peerSteps(peers: readonly PeerRecord[], url: string): string[] {
   return peers.map(

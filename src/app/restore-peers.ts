@@ -98,7 +98,7 @@ function peersAlive(alive: readonly PeerAnswer[]): OperatorError {
     "PEER_ALIVE",
     `K3s still runs on ${names.join(", ")}: beside the restored server the old ones would go on with the old data, a split brain`,
     {
-      hint: `stop K3s there first: ${stops}`,
+      hint: `stop K3s there first: ${stops} (restore --peer enables it again; without a restore: systemctl enable --now k3s)`,
     },
   );
 }
@@ -118,8 +118,9 @@ function addressAnswers(others: readonly PeerAnswer[]): OperatorError {
   );
 }
 
+/** Also at the next boot: two old servers together are the old cluster again. */
 function stopCommand(address: string): string {
-  return `ssh root@${address} systemctl stop k3s`;
+  return `ssh root@${address} systemctl disable --now k3s`;
 }
 
 function portsText(ports: readonly number[]): string {

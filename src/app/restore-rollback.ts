@@ -18,7 +18,8 @@ import { removeFile, removeFolder } from "../sys/remove.ts";
 import { OperatorError } from "../errors.ts";
 import { JOURNAL, closeJournal, readJournal } from "./journal.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
-import { requireNoVote } from "./join-way-back.ts";
+import { NOT_JOINED, keepFromStarting, requireNoVote } from "./join-way-back.ts";
+import { othersAgain } from "./restore-next.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { Context } from "./context.ts";
 import type { Host } from "../sys/host.ts";
@@ -41,7 +42,8 @@ export async function rollBack(
   await removeFile(ballastFile(plan)); // room for the next line, and for the files
   await input.journal.rollback(input.reason);
   await removeFolder(`${plan.folder}/archive`); // from here on nobody resumes
-  const touched = (await readJournal())?.begun.has("aside") ?? true;
+  // A server that does not join must not go on with its old data: it is stopped in any case.
+  const touched = plan.join !== undefined || ((await readJournal())?.begun.has("aside") ?? true);
   if (touched) await putBack(host, plan);
   await startAgain(host, plan);
   await clearTraces(plan);
@@ -52,9 +54,10 @@ export async function rollBack(
 
 /** What is so after a rollback, for a sentence. */
 export function stateAfter(plan: RestorePlan): string {
-  if (plan.join !== undefined) {
-    return "its old data is back in place and K3s is stopped; do not start it, it would bring the old cluster back beside the restored one";
-  }
+  return plan.join === undefined ? `${stateHere(plan)}${othersAgain(plan.peers)}` : NOT_JOINED;
+}
+
+function stateHere(plan: RestorePlan): string {
   if (!plan.wasRunning) return "everything is as it was before";
   return plan.wasReady
     ? "what ran before runs again"
@@ -70,6 +73,7 @@ async function putBack(host: Host, plan: RestorePlan): Promise<void> {
   await requireNoServer(host);
   for (const move of plan.moves) await moveBack(move);
   if (hasUnit && !plan.hadUnit) await disableService(host);
+  await keepFromStarting(host, plan);
   await putFilesBack(plan);
   await reloadUnits(host);
 }

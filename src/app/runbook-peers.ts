@@ -18,7 +18,7 @@ export function stopOthers(manifest: ServerFacts): string {
   return `**First stop K3s on every other server**, and see that none starts again, not by a reboot either: two old ones
 together bring the old data back beside the restored one, a split brain. From here:
 
-${others.map(({ name, address }) => `    ssh root@${address} systemctl stop k3s     # ${name}`).join("\n")}
+${others.map(({ name, address }) => `    ssh root@${address} systemctl disable --now k3s     # ${name}`).join("\n")}
 
 One that does not answer may be off, or alive behind a cut cable: it must never be started with its old data again.
 
@@ -45,9 +45,9 @@ With the program, on each: \`railiance-cluster restore --peer ${url}\`. Without 
    of it, 0600. In \`${host.dataDir}/server/token\` alone it does not count: the server comes up alone, empty and "ready".
 2. Its database goes aside; nothing is deleted, and its snapshots stay where they are:
 
-       systemctl stop k3s
+       systemctl disable --now k3s
        mv ${shellWord(`${db}/etcd`)} ${shellWord(`${host.dataDir}/server/etcd-before-restore`)}
-       systemctl start k3s
+       systemctl enable --now k3s
 
 3. It is back when this prints True, here or there (Ready alone is not enough):
 

@@ -110,6 +110,12 @@ export async function disableService(host: Host): Promise<void> {
   await host.run(["systemctl", "disable", UNIT], { timeout: 60_000 });
 }
 
+/** Whether systemd starts K3s at the next boot. */
+export async function startsAtBoot(host: Host): Promise<boolean> {
+  const result = await host.run(["systemctl", "is-enabled", UNIT], { timeout: 30_000 });
+  return result.stdout.trim() === "enabled";
+}
+
 /** How often systemd has started K3s again by itself since it was last asked to; 0 when it does not say. */
 export async function restartsOf(host: Host): Promise<number> {
   const result = await host.run(["systemctl", "show", UNIT, "--property=NRestarts", "--value"], {

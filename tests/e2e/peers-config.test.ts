@@ -9,7 +9,6 @@ import {
   STATE,
   expectRefusal,
   fingerprint,
-  isActive,
   leftovers,
   restore,
 } from "./restore-host.ts";
@@ -17,6 +16,7 @@ import {
   CONFIG,
   JOIN_FILE,
   TOKEN_COPY,
+  atBoot,
   each,
   expectDone,
   expectOneRestoredCluster,
@@ -90,24 +90,32 @@ describe.skipIf(skipWithoutLab())("the configuration of a server that joins a re
   );
 
   test(
-    "settings that differ: one sentence that names them, the old data back, K3s stopped; made equal, it joins",
+    "settings that differ: one sentence that names them, the old data back, K3s stopped, also after a reboot of all that were refused; made equal, they join",
     async () => {
       const { s1, s2, s3 } = three;
       await each([s2, s3], (server) => server.stopCluster());
       expectDone(await restore(s1, "--yes"));
-      const config = s3.read(CONFIG);
-      s3.write(CONFIG, `${config}cluster-cidr: 10.44.0.0/16\n`);
-      const refused = await join(s3, s1);
-      expectRefusal(refused, {
-        exit: 1,
-        says: /K3s was refused because cluster-cidr differs between this server and the restored one.*; its old data is back in place and K3s is stopped/,
-        hint: `make cluster-cidr in this server's configuration the same as there, then again: railiance-cluster restore --peer ${urlOf(s1)}`,
-      });
-      expect(await isActive(s3)).toBe(false);
-      expect(s3.exists(`${DATA}/server/db/etcd/member/wal`)).toBe(true);
-      s3.write(CONFIG, config);
-      expectDone(await join(s3, s1));
-      expectDone(await join(s2, s1));
+      const configs = [s2, s3].map((server) => server.read(CONFIG));
+      for (const server of [s2, s3]) {
+        server.write(CONFIG, `${server.read(CONFIG)}cluster-cidr: 10.44.0.0/16\n`);
+        expectRefusal(await join(server, s1), {
+          exit: 1,
+          says: /K3s was refused because cluster-cidr differs between this server and the restored one.*; its old data is back in place and K3s is stopped; .*it is disabled, so that it does not start at the next boot either/,
+          hint: `make cluster-cidr in this server's configuration the same as there, then again: railiance-cluster restore --peer ${urlOf(s1)}`,
+        });
+        expect(server.exists(`${DATA}/server/db/etcd/member/wal`)).toBe(true);
+      }
+      for (const server of [s2, s3]) await server.powerOff();
+      for (const server of [s2, s3]) await server.boot();
+      for (const [index, server] of [s2, s3].entries()) {
+        await server.run("systemctl is-system-running --wait");
+        expect((await server.run("systemctl is-active k3s")).stdout.trim()).toBe("inactive");
+        server.write(CONFIG, configs[index] ?? "");
+      }
+      for (const server of [s3, s2]) {
+        expectDone(await join(server, s1));
+        expect(await atBoot(server)).toBe("enabled");
+      }
       await expectOneRestoredCluster(three);
     },
     6 * MINUTES,

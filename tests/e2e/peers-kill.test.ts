@@ -6,7 +6,6 @@ import {
   JOURNAL,
   expectHeldBack,
   expectRefusal,
-  isActive,
   leftovers,
   restore,
   signalledAt,
@@ -15,6 +14,7 @@ import {
   CONFIG,
   JOIN_FILE,
   TOKEN_COPY,
+  atBoot,
   each,
   etcdctl,
   eventually,
@@ -52,9 +52,11 @@ describe.skipIf(skipWithoutLab())("joining a restored server, cut off", () => {
     expectDone(done);
     expect(done.stdout).toContain(`this server is a voter of the cluster at ${urlOf(three.s1)}`);
     expect(await leftovers(server)).toBe("");
+    expect(await atBoot(server)).toBe("enabled");
   };
   const expectOldAgain = async (server: BareServer): Promise<void> => {
-    expect(await isActive(server)).toBe(false);
+    expect((await server.run("systemctl is-active k3s")).stdout).toMatch(/^(?:inactive|failed)$/m);
+    expect(await atBoot(server)).toBe("disabled");
     expect(server.exists(`${DATA}/server/db/etcd/member/wal`)).toBe(true);
     expect([server.exists(JOIN_FILE), server.exists(TOKEN_COPY)]).toEqual([false, false]);
     expect(await leftovers(server)).toBe("");
@@ -84,7 +86,7 @@ describe.skipIf(skipWithoutLab())("joining a restored server, cut off", () => {
   );
 
   test(
-    "a power cut when K3s was about to start: held back after the boot; --rollback puts the old data back and starts nothing; then it joins",
+    "a power cut when K3s was about to start: held back after the boot; --rollback puts the old data back, starts nothing and disables it; then it joins",
     async () => {
       const { s1, s2, s3 } = three;
       await signalledAt(s3, "start", { signal: "KILL", flags: flags() });
@@ -103,6 +105,11 @@ describe.skipIf(skipWithoutLab())("joining a restored server, cut off", () => {
         exit: 143,
         says: /stopped by SIGTERM while .*; its old data is back/,
       });
+      await expectOldAgain(s3);
+      // As it is when nobody stopped it there: it runs, with its old data.
+      await s3.must("systemctl enable k3s; systemctl start --no-block k3s");
+      const early = await signalledAt(s3, "stop", { signal: "TERM", flags: flags() });
+      expectRefusal(early, { exit: 143, says: "does not start at the next boot either" });
       await expectOldAgain(s3);
       for (const server of [s3, s2]) expectDone(await join(server, s1));
       await expectOneRestoredCluster(three);

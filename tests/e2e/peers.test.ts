@@ -16,6 +16,7 @@ import {
 } from "./restore-host.ts";
 import {
   JOIN_FILE,
+  atBoot,
   each,
   eventually,
   expectDone,
@@ -48,7 +49,7 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
         expectRefusal(refused, {
           exit: 10,
           says: /K3s still runs on s2 \(10\.99\.0\.2, ports 2380, 6443\), s3 \(10\.99\.0\.3, ports 2380, 6443\): .*split brain/,
-          hint: "ssh root@10.99.0.2 systemctl stop k3s; ssh root@10.99.0.3 systemctl stop k3s",
+          hint: "ssh root@10.99.0.2 systemctl disable --now k3s; ssh root@10.99.0.3 systemctl disable --now k3s",
         });
       }
       expect(await fingerprint(s1)).toBe(before);
@@ -65,10 +66,10 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
   );
 
   test(
-    "restore on s1, then --peer on s2 and s3: three voters of one cluster, objects and CA of the backup",
+    "restore on s1, then --peer on s2 and s3, disabled as asked: three voters of one cluster, enabled again, objects and CA of the backup",
     async () => {
       const { s1, s2, s3 } = three;
-      await each([s2, s3], (server) => server.stopCluster());
+      await each([s2, s3], (server) => server.must("systemctl disable --now k3s"));
       const done = await restore(s1, "--yes");
       expectDone(done);
       expect(done.stderr).toContain(
@@ -84,6 +85,7 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
           "member",
         );
         expect(await leftovers(server)).toBe("");
+        expect(await atBoot(server)).toBe("enabled");
       }
       await expectOneRestoredCluster(three);
     },
@@ -228,8 +230,8 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
       await s1.must(`kill -CONT ${stopped.pid}`);
       expectRefusal(await stopped.done, {
         exit: 10,
-        says: /the restore failed while restoring the database: K3s still runs on s2 .*; what (ran|was there) before/,
-        hint: "ssh root@10.99.0.2 systemctl stop k3s",
+        says: /the restore failed while restoring the database: K3s still runs on s2 .*; what (ran|was there) before.*; the other servers, s2 \(10\.99\.0\.2\), s3 \(10\.99\.0\.3\), start again with, there: systemctl enable --now k3s$/,
+        hint: "ssh root@10.99.0.2 systemctl disable --now k3s",
       });
       expect(await leftovers(s1)).toBe("");
       expect(s1.exists(`${STATE}/restore.journal`)).toBe(false);

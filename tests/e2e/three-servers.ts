@@ -83,7 +83,7 @@ export async function putBack(server: BareServer): Promise<void> {
   server.faults("");
   await server.must(
     `rm -rf ${STATE}/restore* /etc/systemd/system/k3s.service.d /run/systemd/system.control/k3s.service.d
-     systemctl daemon-reload; systemctl stop k3s; systemctl reset-failed k3s || true
+     systemctl daemon-reload; systemctl enable k3s; systemctl stop k3s; systemctl reset-failed k3s || true
      : > /etc/systemd/system/k3s.service.env
      rm -rf ${DATA}/server /etc/rancher
      cp -a --sparse=always ${SAVED}/server ${DATA}/server && cp -a ${SAVED}/rancher /etc/rancher`,
@@ -145,6 +145,11 @@ export async function eventually(server: BareServer, command: string): Promise<v
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   throw new Error(`${server.name} never came to: ${command}: ${last}`);
+}
+
+/** `enabled` or `disabled`: whether K3s starts at the next boot. */
+export async function atBoot(server: BareServer): Promise<string> {
+  return (await server.run("systemctl is-enabled k3s")).stdout.trim();
 }
 
 export async function leaderOf(servers: readonly BareServer[]): Promise<BareServer> {

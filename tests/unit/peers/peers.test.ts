@@ -63,7 +63,9 @@ describe("requirePeersDown()", () => {
           const input = { peers: [peerAt(port)], authorities: { peer: ca, server: ca }, force };
           const failure = await failureOf(() => requirePeersDown(contextFor([]), input));
           expect([failure.code, failure.exit]).toEqual(["PEER_ALIVE", "refused"]);
-          expect(failure.hint).toContain("ssh root@127.0.0.1 systemctl stop k3s");
+          expect(failure.hint).toContain(
+            "ssh root@127.0.0.1 systemctl disable --now k3s (restore --peer enables it again",
+          );
         }
         const input = { peers: [peerAt(port)], authorities };
         const failure = await failureOf(() =>

@@ -24,8 +24,8 @@ describe("the runbook of a server among several", () => {
   const manifest = { host: HOST, datastore: datastore([member(1), member(2), member(3)]) };
   test("stops every other server first, by address, and not this one", () => {
     const text = stopOthers(manifest);
-    expect(text).toContain("ssh root@10.0.0.1 systemctl stop k3s     # s1");
-    expect(text).toContain("ssh root@10.0.0.3 systemctl stop k3s     # s3");
+    expect(text).toContain("ssh root@10.0.0.1 systemctl disable --now k3s     # s1");
+    expect(text).toContain("ssh root@10.0.0.3 systemctl disable --now k3s     # s3");
     expect(text).not.toContain("10.0.0.2");
   });
 
@@ -33,6 +33,8 @@ describe("the runbook of a server among several", () => {
     const text = joinOthers(manifest, { httpsPort: 6443 });
     expect(text).toContain("restore --peer https://10.0.0.2:6443");
     expect(text).toContain("`server: https://10.0.0.2:6443`");
+    // Stopped for the next boot too, it has to be enabled again.
+    expect(text).toContain("systemctl enable --now k3s\n");
     expect(text).toContain("mv /var/lib/rancher/k3s/server/db/etcd ");
     // Blocks of the runbook are run as they stand on this server; these are for others.
     expect(text).not.toContain("```sh");
