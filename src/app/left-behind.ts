@@ -3,8 +3,9 @@ import { OperatorError } from "../errors.ts";
 import { nodeVolumes, nodesSince } from "../k3s/left-behind.ts";
 import { namesIn } from "../sys/files.ts";
 import { count } from "../words.ts";
+import { restoredUrl } from "./restore-next.ts";
 import { shellWord } from "./shell-quote.ts";
-import type { NodeVolume } from "../k3s/left-behind.ts";
+import type { NodeVolume, SilentNode } from "../k3s/left-behind.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context, Warning } from "./context.ts";
 
@@ -23,6 +24,7 @@ export async function leftBehind(
   const { settings, since, nodeName } = from;
   try {
     const { alive, silent } = await nodesSince(context.host, settings, since);
+    const url = await restoredUrl(settings);
     const volumes = await nodeVolumes(context.host, settings);
     // Of a node that has no object any more too.
     const gone = volumes.filter(({ nodes }) => !nodes.some((node) => alive.has(node)));
@@ -30,7 +32,7 @@ export async function leftBehind(
     const empty: NodeVolume[] = [];
     for (const one of here) if ((await namesIn(one.path)).length === 0) empty.push(one);
     return [
-      ...silent.map((name) => silentNode(name, settings)),
+      ...silent.map((one) => silentNode(one, { settings, url })),
       ...gone.slice(0, SHOWN).map((one) => goneVolume(one, { settings, nodeName })),
       ...hidden(gone),
       ...empty.slice(0, SHOWN).map(emptyVolume),
@@ -50,11 +52,17 @@ function hidden(list: readonly unknown[]): Warning[] {
   return [{ code: "VOLUMES_MORE", message, hint: "all of them: k3s kubectl get pv" }];
 }
 
-function silentNode(name: string, { k3s }: Settings): Warning {
+function silentNode(
+  { name, hasEtcd }: SilentNode,
+  { settings, url }: { readonly settings: Settings; readonly url: string },
+): Warning {
+  const there = hasEtcd
+    ? `do not start K3s on it, with its old data it would bring the old cluster back; on it: railiance-cluster restore --peer ${url}`
+    : "systemctl restart k3s-agent (or k3s) on it";
   return {
     code: "NODE_SILENT",
     message: `node ${name} has not been heard of since the restore`,
-    hint: `if its machine is there: systemctl restart k3s-agent (or k3s) on it; if it is gone for good: ${k3s} kubectl delete node ${name}`,
+    hint: `if its machine is there: ${there}; if it is gone for good: ${settings.k3s} kubectl delete node ${name}`,
   };
 }
 

@@ -4,6 +4,9 @@ import { kubectlJson, listAll } from "./kubectl.ts";
 import type { Host } from "../sys/host.ts";
 import type { KubectlServer } from "./kubectl.ts";
 
+/** K3s puts it on every server with embedded etcd. */
+const ETCD = "node-role.kubernetes.io/etcd";
+
 export interface NodeVolume {
   readonly name: string;
   /** `namespace/name` of its claim; undefined when none holds it. */
@@ -12,12 +15,18 @@ export interface NodeVolume {
   readonly nodes: readonly string[];
 }
 
-/** Names of the Nodes whose lease was renewed after `since`, and of those whose was not. */
+export interface SilentNode {
+  readonly name: string;
+  /** It had a member of the embedded etcd: with its old data it would bring the old cluster back. */
+  readonly hasEtcd: boolean;
+}
+
+/** Names of the Nodes whose lease was renewed after `since`; and those whose was not. */
 export async function nodesSince(
   host: Host,
   server: KubectlServer,
   since: Date,
-): Promise<{ readonly alive: ReadonlySet<string>; readonly silent: readonly string[] }> {
+): Promise<{ readonly alive: ReadonlySet<string>; readonly silent: readonly SilentNode[] }> {
   const leases = await kubectlJson(host, server, [
     "get",
     "--raw",
@@ -29,10 +38,11 @@ export async function nodesSince(
     const name = textAt(lease, "metadata", "name");
     if (name !== undefined && renewed !== undefined && new Date(renewed) > since) alive.add(name);
   }
-  const silent: string[] = [];
+  const silent: SilentNode[] = [];
   for await (const node of listAll(host, server, "/api/v1/nodes")) {
     const name = textAt(node, "metadata", "name");
-    if (name !== undefined && !alive.has(name)) silent.push(name);
+    if (name === undefined || alive.has(name)) continue;
+    silent.push({ name, hasEtcd: textAt(node, "metadata", "labels", ETCD) !== undefined });
   }
   return { alive, silent };
 }

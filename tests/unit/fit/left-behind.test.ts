@@ -5,6 +5,7 @@ import { leftBehind } from "../../../src/app/left-behind.ts";
 import { withFolder } from "../../helpers/folder.ts";
 import { testHost } from "../../helpers/host.ts";
 import { testSettings } from "../../helpers/settings.ts";
+import type { Warning } from "../../../src/app/context.ts";
 
 const SINCE = new Date("2026-11-23T12:00:00Z");
 
@@ -17,12 +18,23 @@ function volume(name: string, node: string | undefined, source: object) {
   };
 }
 
-/** What `leftBehind` says, of a cluster that answers with these lists. */
-async function said(lists: {
+interface Lists {
   readonly leases: readonly (readonly [string, string])[];
   readonly nodes: readonly string[];
+  /** Of the nodes those with a member of etcd. */
+  readonly etcd?: readonly string[];
   readonly volumes: (folder: string) => readonly object[];
-}): Promise<string[]> {
+}
+
+/** Code and name of each that `leftBehind` names. */
+async function said(lists: Lists): Promise<string[]> {
+  return (await warningsOf(lists)).map(
+    ({ code, message }) => `${code} ${/(?:node|volume) (\S+)/.exec(message)?.[1] ?? message}`,
+  );
+}
+
+/** What `leftBehind` says, of a cluster that answers with these lists. */
+async function warningsOf(lists: Lists): Promise<Warning[]> {
   return withFolder(async (folder) => {
     mkdirSync(`${folder}/full`);
     writeFileSync(`${folder}/full/file`, "");
@@ -30,7 +42,10 @@ async function said(lists: {
       metadata: { name },
       spec: { renewTime },
     }));
-    const nodes = lists.nodes.map((name) => ({ metadata: { name, uid: name } }));
+    const labels = { "node-role.kubernetes.io/etcd": "true" };
+    const nodes = lists.nodes.map((name) => ({
+      metadata: { name, uid: name, ...(lists.etcd?.includes(name) === true ? { labels } : {}) },
+    }));
     for (const [name, items] of Object.entries({
       leases,
       nodes,
@@ -44,10 +59,7 @@ async function said(lists: {
     writeFileSync(k3s, `#!/bin/sh\ncase "$*" in ${answer.join(" ")} esac\n`, { mode: 0o755 });
     const context = { host: testHost(), talk: () => undefined, ask: undefined };
     const settings = { ...testSettings({}), k3s };
-    const warnings = await leftBehind(context, { settings, since: SINCE, nodeName: "s1" });
-    return warnings.map(
-      ({ code, message }) => `${code} ${/(?:node|volume) (\S+)/.exec(message)?.[1] ?? message}`,
-    );
+    return await leftBehind(context, { settings, since: SINCE, nodeName: "s1" });
   });
 }
 
@@ -60,6 +72,21 @@ describe("leftBehind()", () => {
       "NODE_SILENT w1",
       "NODE_SILENT w2",
     ]);
+  });
+
+  test("never says to start K3s on another server of the old etcd: it would bring the old cluster back", async () => {
+    const nodes = ["s1", "s2", "w1"];
+    const warnings = await warningsOf({
+      leases: ALIVE,
+      nodes,
+      etcd: ["s1", "s2"],
+      volumes: () => [],
+    });
+    const [server, agent] = warnings.map(({ hint }) => hint ?? "");
+    expect(server).toContain("on it: railiance-cluster restore --peer https://");
+    expect(server).not.toContain("systemctl");
+    expect(server).toContain("kubectl delete node s2");
+    expect(agent).toContain("systemctl restart k3s-agent");
   });
 
   test("names volumes that lie on such a node, of every kind that is a folder", async () => {
