@@ -44,7 +44,7 @@ export interface DoctorResult {
 export async function doctor(context: Context, options: DoctorOptions): Promise<DoctorResult> {
   if (context.host.uid !== 0) {
     const text = "doctor needs root: what it looks at is closed to everyone else";
-    return resultOf([fail("host.root", text, { hint: "run it again with sudo" })], []);
+    return resultOf([fail("host.root", text, { hint: "run this as root" })], []);
   }
   context.talk({ type: "step", text: "looking at this host" });
   const holder = await lockHolder(LOCK_FILE);

@@ -76,6 +76,7 @@ async function lockedBy(host: Host, path: string): Promise<AsyncDisposable> {
         "precondition",
         "DATABASE_MISSING",
         `etcd's database ${path} is gone`,
+        { hint: "see what became of it: railiance-cluster doctor" },
       );
     }
     if (lock !== undefined) return lock;

@@ -82,6 +82,9 @@ export function notPassed(
     "drillFailed",
     end.verdict === "aborted" ? "DRILL_ABORTED" : "DRILL_FAILED",
     `the drill ${drill.name} ${how}: ${end.reasons.join("; ")}`,
+    {
+      hint: "what is unwell now: railiance-cluster ha smoke; every attempt of the client is in the report",
+    },
   );
 }
 

@@ -17,7 +17,7 @@ export async function putBack({ seen, context }: Run): Promise<void> {
       type: "warning",
       code: "NOT_PUT_BACK",
       message,
-      hint: "put it back by hand; docs/ha.md says what each kind of kill takes down",
+      hint: `put it back by hand: ${victim.byHand ?? `start ${victim.text} again`}`,
     });
   }
 }

@@ -20,6 +20,9 @@ export async function chooseVictim({ drill, cluster, context }: Run): Promise<Ta
       "drillFailed",
       "NO_PRIMARY",
       "nothing was killed, for there is no primary now",
+      {
+        hint: "what is unwell: railiance-cluster ha smoke; who is asked: target in the drill file",
+      },
     );
   }
   const victim = await victimOf(drill.kill, { host: context.host, cluster, namespace, primary });

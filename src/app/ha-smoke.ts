@@ -71,7 +71,9 @@ async function readComponents({
   const text = await readTextIfPresent(components.path);
   if (text !== undefined) return parseComponents(text, components.path);
   if (!components.given) return undefined;
-  throw new OperatorError("usage", "NO_SMOKE_FILE", `there is no file ${components.path}`);
+  throw new OperatorError("usage", "NO_SMOKE_FILE", `there is no file ${components.path}`, {
+    hint: "what it holds: railiance-cluster ha smoke --help",
+  });
 }
 
 async function clusterTasks(

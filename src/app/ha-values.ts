@@ -84,7 +84,8 @@ export async function readInput(
   path: string,
   options: { readonly shown: string; readonly hint?: string },
 ): Promise<Uint8Array> {
-  const { shown, hint } = options;
+  const { shown, hint = "correct the path; in a list, paths start at the folder of the list" } =
+    options;
   let bytes: Uint8Array | undefined;
   try {
     bytes = await readBytesIfPresent(path);
@@ -92,11 +93,13 @@ export async function readInput(
     const code = systemCode(error);
     if (code === undefined) throw error;
     const message = `cannot read ${shown}: ${code}`;
-    throw new OperatorError("precondition", "FILE_UNREADABLE", message, { cause: error });
+    throw new OperatorError("precondition", "FILE_UNREADABLE", message, {
+      hint: code === "EACCES" ? "run this as root" : "give a file that can be read, not a folder",
+      cause: error,
+    });
   }
   if (bytes !== undefined) return bytes;
-  const then = hint === undefined ? {} : { hint };
-  throw new OperatorError("notFound", "FILE_MISSING", `there is no file ${shown}`, then);
+  throw new OperatorError("notFound", "FILE_MISSING", `there is no file ${shown}`, { hint });
 }
 
 /** Rules files of an operator (absolute paths). Throws as `parseRules` does, and `FILE_MISSING`. */

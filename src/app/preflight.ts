@@ -9,7 +9,7 @@ import type { SavableKind } from "./save-datastore.ts";
 export function requireRoot(host: Host, doing: string): void {
   if (host.uid === 0) return;
   throw new OperatorError("precondition", "NOT_ROOT", `${doing} needs root`, {
-    hint: "run it again with sudo",
+    hint: "run this as root",
   });
 }
 

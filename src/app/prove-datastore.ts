@@ -12,6 +12,8 @@ import type { SqlReader } from "../sys/sqlite.ts";
 import type { Check } from "./archive-checks.ts";
 import type { Context } from "./context.ts";
 
+const ANOTHER_ARCHIVE = "take another archive; which are whole: railiance-cluster verify --all";
+
 export interface StoredDatastore {
   readonly manifest: Manifest;
   /** Texts of the entries of kind token. */
@@ -91,6 +93,7 @@ function requireToken({ manifest, tokens }: StoredDatastore): string {
     "verifyFailed",
     "TOKEN_MISMATCH",
     `the server token in the archive is not the one with the recorded hash ${manifest.tokenHash}`,
+    { hint: ANOTHER_ARCHIVE },
   );
 }
 
@@ -112,6 +115,7 @@ function requireEqual(
     "verifyFailed",
     "MANIFEST_MISMATCH",
     `the snapshot's ${what} is ${found}, the manifest says ${recorded ?? "nothing"}`,
+    { hint: ANOTHER_ARCHIVE },
   );
 }
 
@@ -126,6 +130,7 @@ function requireCluster(facts: DatastoreFacts, manifest: Manifest): number {
     "verifyFailed",
     "CLUSTER_MISMATCH",
     "the cluster certificates in the snapshot are not those of the cluster in the manifest",
+    { hint: ANOTHER_ARCHIVE },
   );
 }
 

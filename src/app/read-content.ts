@@ -129,7 +129,9 @@ async function syncFolders(
 
 async function readToken(entry: Entry, body: OpenEntry["body"]): Promise<string> {
   if (entry.size > LARGEST_TOKEN) {
-    throw new OperatorError("verifyFailed", "TOKEN_TOO_LARGE", `${entry.path} is no K3s token`);
+    throw new OperatorError("verifyFailed", "TOKEN_TOO_LARGE", `${entry.path} is no K3s token`, {
+      hint: "take another archive; which are whole: railiance-cluster verify --all",
+    });
   }
   const decoder = new TextDecoder();
   let text = "";

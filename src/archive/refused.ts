@@ -8,5 +8,8 @@ export function refused(
   message: string,
   options: OperatorErrorOptions = {},
 ): OperatorError {
-  return new OperatorError("verifyFailed", code, message, options);
+  return new OperatorError("verifyFailed", code, message, {
+    hint: "take another archive; which are whole: railiance-cluster verify --all",
+    ...options,
+  });
 }

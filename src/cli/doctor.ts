@@ -57,7 +57,11 @@ function failuresOf({ checks, exit }: DoctorResult): OperatorError[] {
   if (first === undefined) return [];
   const others =
     failed.length === 1 ? "" : `, and ${count(failed.length - 1, "other check")} failed`;
-  return [new OperatorError(exit, "DOCTOR", `${first.detail}${others}`)];
+  return [new OperatorError(exit, "DOCTOR", `${first.detail}${others}`, hintOf(first))];
+}
+
+function hintOf({ hint }: Check): { readonly hint?: string } {
+  return hint === undefined ? {} : { hint };
 }
 
 function linesOf(result: DoctorResult, context: CommandContext, quiet: boolean): string[] {

@@ -12,20 +12,21 @@ const COLUMNS = 96;
 
 const MEANING: Readonly<Record<ExitName, string>> = {
   ok: "everything asked for was done",
-  error: "a fault in this program",
+  error: "a restore failed (the sentence says how it ended), or a fault in this program",
   usage: "wrong flags or configuration",
   partial: "the archive is valid, but an optional part is missing from it",
-  verifyFailed: "an archive is damaged or unreadable",
-  precondition: "K3s down or missing, wrong datastore, disk full, tool missing, not root",
+  verifyFailed: "an archive, or an encrypted values file, is damaged",
+  precondition:
+    "K3s down or missing, wrong datastore, disk full, a file unreadable, a tool missing, not root",
   replicateFailed: "saved here, but the upload failed",
   locked: "another run is active",
   key: "no recipient, or no identity opens the archive",
   notFound: "no such archive, or file",
   refused: "stopped at a safety gate (no consent, another cluster)",
-  drift: "lint or drift findings",
-  drillFailed: "a recovery window was missed, or a smoke check failed",
-  interrupted: "stopped by a signal, temporary files cleaned up (143 for SIGTERM)",
-  terminated: "stopped by SIGTERM",
+  drift: "findings of lint or drift; with --strict, a component has to be proven anew",
+  drillFailed: "a drill or a smoke check did not pass; with --strict, a component was never proven",
+  interrupted: "stopped by SIGINT (143: by SIGTERM or SIGHUP)",
+  terminated: "stopped by SIGTERM or SIGHUP",
 };
 
 const ALWAYS: readonly ExitName[] = ["ok", "error", "usage", "interrupted"];

@@ -46,6 +46,7 @@ export async function passwordOf(
     "precondition",
     "PASSWORD_FILE_MISSING",
     `there is no password file ${from.file}`,
+    { hint: "write the password into it, readable by root alone, or correct passwordFrom" },
   );
 }
 

@@ -88,6 +88,7 @@ export async function runReset(
       "error",
       "RESET_TIMEOUT",
       "k3s server --cluster-reset did not end within 15 minutes",
+      { hint: "is the disk full or very slow? look at: df -h; dmesg; then run this again" },
     );
   }
   throw resetError(result);
@@ -143,6 +144,7 @@ function resetError(result: RunResult): OperatorError {
       "verifyFailed",
       "RESET_TOKEN",
       "k3s says that the token does not belong to this snapshot",
+      { hint: "take another archive; which are whole: railiance-cluster verify --all" },
     );
   }
   if (reason.includes("address already in use")) {

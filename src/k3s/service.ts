@@ -101,6 +101,7 @@ export async function enableService(host: Host): Promise<void> {
       "precondition",
       "SYSTEMD",
       `systemctl enable ${UNIT} failed (${tailOf(result)})`,
+      { hint: `look at: systemctl cat ${UNIT}` },
     );
   }
 }
@@ -132,6 +133,7 @@ export async function reloadUnits(host: Host): Promise<void> {
       "precondition",
       "SYSTEMD",
       `systemctl daemon-reload failed (${tailOf(result)})`,
+      { hint: "look at: systemctl status; then run this again" },
     );
   }
 }

@@ -91,7 +91,10 @@ function explained(error: SqlError, path: string): OperatorError {
         "precondition",
         "DATABASE_UNREADABLE",
         `K3s's database ${path} cannot be copied: ${reason}`,
-        { cause: error },
+        {
+          hint: "has its disk errors? look at: dmesg; what is wrong here: railiance-cluster doctor",
+          cause: error,
+        },
       );
   }
 }

@@ -6,6 +6,7 @@ import type { WrittenRecipient } from "./recipient-text.ts";
 
 /** Same as sshd(8) and age. */
 const LINE_LIMIT = 8 * 1024;
+const ONE_A_LINE = "give a file with recipients (age1…), one a line";
 
 /**
  * Splits a comma list as SOPS splits SOPS_AGE_RECIPIENTS: spaces around items
@@ -49,7 +50,9 @@ export async function recipientsFromFile(
   const content = await readKeyFile(absolutePath(file, workingDirectory));
   if (content.state !== "read") {
     const reason = content.state === "missing" ? "does not exist" : content.reason;
-    throw new OperatorError("key", "RECIPIENTS_FILE_UNREADABLE", `-R ${shown} ${reason}`);
+    throw new OperatorError("key", "RECIPIENTS_FILE_UNREADABLE", `-R ${shown} ${reason}`, {
+      hint: ONE_A_LINE,
+    });
   }
   const recipients: WrittenRecipient[] = [];
   for (const [index, raw] of new TextDecoder().decode(content.bytes).split("\n").entries()) {
@@ -57,7 +60,9 @@ export async function recipientsFromFile(
     if (text === "" || text.startsWith("#")) continue;
     const where = `-R ${shown}:${index + 1}`;
     if (text.length > LINE_LIMIT) {
-      throw new OperatorError("key", "RECIPIENT_INVALID", `${where} is too long for a recipient`);
+      throw new OperatorError("key", "RECIPIENT_INVALID", `${where} is too long for a recipient`, {
+        hint: ONE_A_LINE,
+      });
     }
     const checked = checkRecipient(text);
     if (!checked.ok && checked.code === "RECIPIENT_INVALID" && !text.startsWith("age1")) {
@@ -66,7 +71,9 @@ export async function recipientsFromFile(
     recipients.push({ text, where });
   }
   if (recipients.length === 0) {
-    throw new OperatorError("key", "RECIPIENTS_FILE_EMPTY", `-R ${shown} holds no recipient`);
+    throw new OperatorError("key", "RECIPIENTS_FILE_EMPTY", `-R ${shown} holds no recipient`, {
+      hint: ONE_A_LINE,
+    });
   }
   return recipients;
 }

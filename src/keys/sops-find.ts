@@ -39,7 +39,14 @@ export async function findSopsFile(
     if (text !== undefined)
       return { file: { path, text }, warnings: await ownerWarnings(host, path) };
     const by = options.sopsConfig === undefined ? "SOPS_CONFIG names" : "the SOPS configuration is";
-    throw new OperatorError("usage", "SOPS_CONFIG_MISSING", `${by} ${shown}, which does not exist`);
+    throw new OperatorError(
+      "usage",
+      "SOPS_CONFIG_MISSING",
+      `${by} ${shown}, which does not exist`,
+      {
+        hint: "correct the path, or leave it out: then the nearest .sops.yaml is taken",
+      },
+    );
   }
   return searchUpward(host, options.workingDirectory);
 }
@@ -78,7 +85,9 @@ async function readConfig(path: string, shown = path): Promise<string | undefine
 }
 
 function unreadable(shown: string, reason: string): OperatorError {
-  return new OperatorError("usage", "SOPS_CONFIG_UNREADABLE", `${shown} ${reason}`);
+  return new OperatorError("usage", "SOPS_CONFIG_UNREADABLE", `${shown} ${reason}`, {
+    hint: "make it a file that can be read, or name the recipients with -r",
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -135,7 +135,9 @@ export function runCommand(
       if (failure !== undefined) return reject(failure);
       if (overflow) {
         return reject(
-          new OperatorError("error", "OUTPUT_TOO_LARGE", `${program} printed more than expected`),
+          new OperatorError("error", "OUTPUT_TOO_LARGE", `${program} printed more than expected`, {
+            hint: `run ${program} by hand and see what it prints`,
+          }),
         );
       }
       resolve({
@@ -165,11 +167,13 @@ function spawnError(program: string, error: unknown): unknown {
   const code = systemCode(error);
   if (code === "ENOENT") {
     return new OperatorError("precondition", "TOOL_MISSING", `${program} is not on PATH`, {
+      hint: "install it, or add its folder to PATH",
       cause: error,
     });
   }
   if (code === "EACCES") {
     return new OperatorError("precondition", "TOOL_MISSING", `${program} cannot be executed`, {
+      hint: `look at: ls -l ${program}`,
       cause: error,
     });
   }

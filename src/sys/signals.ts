@@ -6,11 +6,8 @@ export function abortOnSignals(): AbortSignal {
   const controller = new AbortController();
   const stop = (name: string, exit: "interrupted" | "terminated"): void => {
     controller.abort(
-      new OperatorError(
-        exit,
-        "INTERRUPTED",
-        `stopped by ${name}; nothing unfinished was left behind`,
-      ),
+      // Not what was left behind: whoever unwinds says what could not be put back.
+      new OperatorError(exit, "INTERRUPTED", `stopped by ${name}`),
     );
   };
   process.on("SIGINT", () => stop("SIGINT", "interrupted"));

@@ -32,7 +32,7 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
     await refused(server, "", {
       exit: 5,
       says: "a backup needs root",
-      hint: "sudo",
+      hint: "as root",
       run: { user: "nobody" },
     });
   });

@@ -70,7 +70,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
 
   test("not root", async () => {
     const result = await server.run(`${PROGRAM} restore --yes`, { user: "nobody" });
-    expectRefusal(result, { exit: 5, says: "a restore needs root", hint: "sudo" });
+    expectRefusal(result, { exit: 5, says: "a restore needs root", hint: "as root" });
   });
 
   test("no folder of archives, and none in it", async () => {

@@ -82,7 +82,7 @@ describe.skipIf(skipWithoutLab())("on a server with etcd", () => {
       expectRefusal(await server.run(`${PROGRAM} ${command}`, { user: "nobody" }), {
         exit: 5,
         says: "needs root",
-        hint: "sudo",
+        hint: "as root",
       });
     }
     const theirs = await server.run(`k3s etcd-snapshot save --data-dir=${DATA}`, {

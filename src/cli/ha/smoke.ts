@@ -84,11 +84,16 @@ function outcomeOf({ results, passed }: SmokeReport, input: Input): Outcome {
 
 function failureOf(results: readonly SmokeResult[]): OperatorError {
   const failed = results.filter(({ outcome }) => outcome === "fail").map(({ id }) => id);
-  const said =
-    failed.length === 0
-      ? "no check applied, so nothing is proven"
-      : `${count(failed.length, "check")} of ${results.length} failed: ${failed.join(", ")}`;
-  return new OperatorError("drillFailed", "SMOKE_FAILED", said);
+  if (failed.length === 0) {
+    const said = "no check applied, so nothing is proven";
+    return new OperatorError("drillFailed", "SMOKE_FAILED", said, {
+      hint: "run it on a K3s server, or list the components: railiance-cluster ha smoke --help",
+    });
+  }
+  const said = `${count(failed.length, "check")} of ${results.length} failed: ${failed.join(", ")}`;
+  return new OperatorError("drillFailed", "SMOKE_FAILED", said, {
+    hint: "what to look at stands below each check that failed",
+  });
 }
 
 function linesOf({ id, outcome, detail, hint }: SmokeResult): string[] {

@@ -59,7 +59,7 @@ function notTaken(reason: string): OperatorError {
     "precondition",
     "NO_LEASE",
     `the drill's Lease cannot be made (${reason})`,
-    { hint: "nothing was killed" },
+    { hint: `nothing was killed; see: k3s kubectl -n ${NAMESPACE} get lease ${NAME} -o yaml` },
   );
 }
 

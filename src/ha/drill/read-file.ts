@@ -19,7 +19,9 @@ export interface DrillFile {
 export async function readDrillFile(path: string): Promise<DrillFile> {
   const text = await readTextIfPresent(path);
   if (text === undefined) {
-    throw new OperatorError("usage", "NO_DRILL_FILE", `there is no drill file ${path}`);
+    throw new OperatorError("usage", "NO_DRILL_FILE", `there is no drill file ${path}`, {
+      hint: "what it holds: railiance-cluster ha drill --help",
+    });
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });

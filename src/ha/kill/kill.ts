@@ -23,6 +23,8 @@ export interface Victim {
   gone?(): Promise<boolean>;
   /** Puts back what does not come back by itself; safe to call when nothing was killed. */
   putBack(): Promise<void>;
+  /** The command that puts it back by hand, for when `putBack` fails; absent where that does nothing. */
+  readonly byHand?: string;
 }
 
 export interface KillInput {
@@ -130,6 +132,9 @@ async function nodeVictim(
       "precondition",
       "NODE_NOT_FOUND",
       `no node belongs to the primary ${input.primary.name}`,
+      {
+        hint: "nothing was killed; the nodes are: k3s kubectl get nodes -o wide; who is primary: target in the drill file",
+      },
     );
   }
   const grace = Math.round(spec.gracePeriod / 1000);
@@ -150,6 +155,7 @@ async function nodeVictim(
         300_000,
       ),
     // A node that was cordoned before stays so: somebody had a reason.
+    byHand: `k3s kubectl uncordon ${found.name}`,
     putBack: () =>
       found.schedulable ? kubectl(cluster, ["uncordon", found.name], 60_000) : nothing(),
   };

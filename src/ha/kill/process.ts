@@ -30,6 +30,7 @@ export function processVictim(
   return {
     text: `the process of ${file}`,
     labels: {},
+    byHand: `kill -CONT $(head -n 1 ${file})`,
     async kill() {
       const pid = Number((await readTextIfPresent(file))?.split("\n")[0]?.trim());
       const running = Number.isInteger(pid) && pid > 1 ? await processState(pid) : undefined;
@@ -38,6 +39,7 @@ export function processVictim(
           "drillFailed",
           "KILL_FAILED",
           `nothing was killed, for ${file} names no running process`,
+          { hint: "start it, or correct kill.pidFile in the drill file" },
         );
       }
       killed = { pid, began: running.began };

@@ -68,6 +68,7 @@ function unitVictim(
   return {
     text: `${unit}${on}`,
     labels: {},
+    byHand: `systemctl start ${unit}${on}`,
     kill: async () => {
       before = await startOf();
       if (before === undefined) throw killFailed(`${unit} does not run${on}`);

@@ -42,7 +42,10 @@ export async function resolvePrimary(
       "precondition",
       "TARGET_UNREACHABLE",
       `nobody could be asked who is the primary (${spec.resolve}: ${messageOf(cause)})`,
-      { cause },
+      {
+        hint: "nothing was killed; check the addresses and passwords of target in the drill file",
+        cause,
+      },
     );
   }
 }

@@ -50,6 +50,7 @@ async function rowsOf({ host, server }: Cluster, resource: string): Promise<read
     "precondition",
     "KUBECTL_FAILED",
     `helm's records cannot be listed: ${tailOf(result, 1).slice(0, 200)}`,
+    { hint: "look at: k3s kubectl get --raw '/readyz?verbose'" },
   );
 }
 
