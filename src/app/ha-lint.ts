@@ -53,15 +53,16 @@ export interface LintedChart {
 
 export interface LintResult {
   readonly charts: readonly LintedChart[];
-  /** Releases of the file that name no chart, or one without rules. */
-  readonly skipped: readonly string[];
+  /** Releases of the file that name no chart, or one that no rules are for at all. */
+  readonly skipped: readonly { readonly release: string; readonly why: string }[];
 }
 
 /**
  * Applies the rules of each chart. Findings are a result, not an error. Throws
  * OperatorErrors: those of the readers, `NO_RULES` (exit usage) for a chart given
  * on the command line that nothing is known about, `NOTHING_CHECKED` when that
- * is so for every release of the file.
+ * is so for every release of the file. A version of the file that the rules of
+ * its chart do not reach is a finding: a raised chart must not end its checks.
  */
 export async function haLint(context: Context, options: LintOptions): Promise<LintResult> {
   const { workingDirectory } = options;
@@ -73,21 +74,16 @@ export async function haLint(context: Context, options: LintOptions): Promise<Li
   }
   const releases = await readReleases(options.releasesFile, workingDirectory);
   const charts: LintedChart[] = [];
-  const skipped: string[] = [];
+  const skipped: LintResult["skipped"][number][] = [];
   for (const { chart, namespace, name, ...declared } of releases) {
     const release = `${namespace}/${name}`;
     if (chart === undefined) {
-      skipped.push(release);
-      context.talk({ type: "note", text: `${release} names no chart, so no rule is for it` });
-      continue;
-    }
-    try {
+      skipped.push({ release, why: "it names no chart" });
+    } else if (!rules.some((one) => one.chart === chart.name)) {
+      skipped.push({ release, why: `there are no rules for ${chart.name}` });
+    } else {
       const target = { ...declared, release, chart };
-      charts.push(await lintOne(target, { rules, reader, workingDirectory }));
-    } catch (error) {
-      if (!(error instanceof OperatorError) || error.code !== "NO_RULES") throw error;
-      skipped.push(release);
-      context.talk({ type: "note", text: `${release}: ${error.message}` });
+      charts.push(await lintOrSayWhy(target, { rules, reader, workingDirectory }));
     }
   }
   if (charts.length === 0) throw nothingChecked(shortPath(options.releasesFile, workingDirectory));
@@ -98,6 +94,26 @@ interface LintWith {
   readonly rules: readonly ChartRules[];
   readonly reader: ValuesReader;
   readonly workingDirectory: string;
+}
+
+/** As `lintOne`, but that the rules of the chart are not for its version is a finding. */
+async function lintOrSayWhy(target: PinnedTarget, use: LintWith): Promise<LintedChart> {
+  try {
+    return await lintOne(target, use);
+  } catch (error) {
+    if (!(error instanceof OperatorError) || error.code !== "NO_RULES") throw error;
+    const { release, chart } = target;
+    const values = target.values.map((path) => shortPath(path, use.workingDirectory));
+    const finding: Finding = {
+      id: `${chart.name}/no-rules`,
+      severity: "error",
+      at: undefined,
+      path: undefined,
+      message: `${error.message}, so nothing of ${release ?? "it"} was checked`,
+      hint: error.hint ?? "",
+    };
+    return { release, chart, values, rules: 0, findings: [finding], unseen: [] };
+  }
 }
 
 async function lintOne(target: PinnedTarget, use: LintWith): Promise<LintedChart> {

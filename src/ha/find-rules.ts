@@ -48,7 +48,7 @@ export function requireSets(all: readonly ChartRules[], pin: ChartPin): RuleSet[
     "usage",
     "NO_RULES",
     `there are no rules for ${pin.name} ${pin.version}`,
-    { hint: `${known}; give your own with --rules FILE (docs/ha.md shows how)` },
+    { hint: `${known}; give your own with --rules FILE` },
   );
 }
 

@@ -84,8 +84,8 @@ function targetOf(input: Input, context: CommandContext): LintTarget | undefined
   };
 }
 
-function linesOf({ charts }: LintResult): string[] {
-  return charts.flatMap((chart) => [
+function linesOf({ charts, skipped }: LintResult): string[] {
+  const linted = charts.flatMap((chart) => [
     ...chart.findings.flatMap(findingLines),
     ...chart.unseen.map(
       ({ name, keys }) =>
@@ -93,6 +93,7 @@ function linesOf({ charts }: LintResult): string[] {
     ),
     summaryOf(chart),
   ]);
+  return [...linted, ...skipped.map(({ release, why }) => `${release}: not checked, ${why}`)];
 }
 
 function summaryOf({ chart, release, findings, rules, values }: LintedChart): string {

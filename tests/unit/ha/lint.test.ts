@@ -80,7 +80,29 @@ describe("ha lint", () => {
       ["a/one", 2],
       ["a/two", 2],
     ]);
-    expect(result.skipped).toEqual(["a/three", "a/four"]);
+    expect(result.skipped).toEqual([
+      { release: "a/three", why: "there are no rules for other" },
+      { release: "a/four", why: "it names no chart" },
+    ]);
+  });
+
+  test("finds a version of the list that the rules of its chart are not for, beside one that is well", async () => {
+    const result = await lint({
+      "ha/releases.yaml": list(
+        "{release: a/one, chart: shop@1.0.0, values: [one.yaml]}",
+        "{release: a/two, chart: shop@3.0.0, values: [one.yaml]}",
+      ),
+      "ha/one.yaml": GOOD,
+    });
+    expect(result.charts.map(({ findings }) => findings.map(({ id }) => id))).toEqual([
+      [],
+      ["shop/no-rules"],
+    ]);
+    const [finding] = result.charts[1]?.findings ?? [];
+    expect(finding?.message).toBe(
+      "there are no rules for shop 3.0.0, so nothing of a/two was checked",
+    );
+    expect(finding?.hint).toContain("its versions >=1 <2");
   });
 
   test("is no pass when nothing could be checked, or a release is listed twice", async () => {
