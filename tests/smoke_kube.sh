@@ -5,7 +5,7 @@
 #
 # Calls the executable where there is one (RAILIANCE_CLUSTER, the installed one, the one built here).
 # Without it, does what kubectl alone can do, and says which checks it cannot; flags mean nothing then.
-# Read-only. Never `set -e`: all checks run, and are judged then.
+# Changes nothing but what checks with `write` make: their own row or key. Never `set -e`: all checks run, and are judged then.
 set -u
 
 here=$(dirname "$0")

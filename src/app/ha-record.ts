@@ -64,7 +64,7 @@ async function write(path: string, text: string): Promise<void> {
     const code = systemCode(error);
     if (code === undefined) throw error;
     throw new OperatorError("precondition", "PASSES_NOT_WRITTEN", `cannot write ${path}: ${code}`, {
-      hint: "run ha status --record where the list of components can be written",
+      hint: "run railiance-cluster ha status --record where the list of components can be written",
       cause: error,
     });
   }

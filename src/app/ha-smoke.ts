@@ -5,7 +5,7 @@ import { runCheck } from "../ha/checks/run.ts";
 import { CLUSTER_CHECKS } from "../ha/smoke/all.ts";
 import { judgeBackup } from "../ha/smoke/backup.ts";
 import { judged, skip } from "../ha/smoke/check.ts";
-import { parseComponents } from "../ha/smoke/components-file.ts";
+import { parseChecks } from "../ha/smoke/checks-file.ts";
 import { runSmoke } from "../ha/smoke/run.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { readTextIfPresent } from "../sys/files.ts";
@@ -19,12 +19,12 @@ import type { SmokeResult, SmokeTask } from "../ha/smoke/run.ts";
 import type { Host } from "../sys/host.ts";
 import type { Context } from "./context.ts";
 
-/** Where the component checks are listed, below the folder one stands in. */
+/** Where the checks of components are listed, below the folder one stands in. */
 export const SMOKE_FILE = "ha/smoke.yaml";
 
 export interface SmokeOptions {
-  /** The list of component checks; `given`: named by the operator, so it has to be there. */
-  readonly components: { readonly path: string; readonly given: boolean };
+  /** The list of checks of components; `given`: named by the operator, so it has to be there. */
+  readonly checks: { readonly path: string; readonly given: boolean };
   /** Folder of archives. */
   readonly directory: string;
   readonly dataDir: string | undefined;
@@ -42,19 +42,19 @@ export interface SmokeReport {
 /**
  * Runs all checks and judges then. Throws an OperatorError where nothing can be
  * checked: `NO_CLUSTER` (exit precondition) where no K3s server is and no list
- * of components was named, `NO_SMOKE_FILE` and `SMOKE_FILE_INVALID` (exit usage).
+ * of checks was named, `NO_SMOKE_FILE` and `SMOKE_FILE_INVALID` (exit usage).
  */
 export async function haSmoke(context: Context, options: SmokeOptions): Promise<SmokeReport> {
-  const components = await readComponents(options);
+  const components = await readChecks(options);
   const cluster = await clusterHere(context, options);
-  if (cluster === undefined && !options.components.given) {
+  if (cluster === undefined && !options.checks.given) {
     throw new OperatorError("precondition", "NO_CLUSTER", "there is no K3s server on this host", {
-      hint: "run it on a server; or only for components, from anywhere: ha smoke --components FILE",
+      hint: "run it on a server; for components alone, from anywhere: railiance-cluster ha smoke --file CHECKS",
     });
   }
   const tasks = [
     ...(await clusterTasks(context, { cluster, options })),
-    ...componentTasks(context, { cluster, components, path: options.components.path }),
+    ...componentTasks(context, { cluster, components, path: options.checks.path }),
   ];
   context.talk({ type: "step", text: `running ${tasks.length} checks` });
   const { signal } = context.host;
@@ -65,13 +65,11 @@ export async function haSmoke(context: Context, options: SmokeOptions): Promise<
   return { results, passed };
 }
 
-async function readComponents({
-  components,
-}: SmokeOptions): Promise<readonly CheckSpec[] | undefined> {
-  const text = await readTextIfPresent(components.path);
-  if (text !== undefined) return parseComponents(text, components.path);
-  if (!components.given) return undefined;
-  throw new OperatorError("usage", "NO_SMOKE_FILE", `there is no file ${components.path}`, {
+async function readChecks({ checks }: SmokeOptions): Promise<readonly CheckSpec[] | undefined> {
+  const text = await readTextIfPresent(checks.path);
+  if (text !== undefined) return parseChecks(text, checks.path);
+  if (!checks.given) return undefined;
+  throw new OperatorError("usage", "NO_SMOKE_FILE", `there is no file ${checks.path}`, {
     hint: "what it holds: railiance-cluster ha smoke --help",
   });
 }
@@ -133,7 +131,7 @@ function componentTasks(
     const why = components === undefined ? `there is no ${path}` : `${path} lists none`;
     const run = (): ReturnType<SmokeTask["run"]> =>
       Promise.resolve(skip(`no component is checked: ${why}`));
-    return [{ id: "components", timeout: 1_000, hint: "see docs/ha.md", run }];
+    return [{ id: "components", timeout: 1_000, hint: "railiance-cluster ha smoke --help", run }];
   }
   return components.map((spec) => ({
     id: spec.id,

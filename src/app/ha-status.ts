@@ -123,7 +123,7 @@ async function readComponents(
   const { componentsFile, workingDirectory, reports } = options;
   const bytes = await readInput(componentsFile, {
     shown: shortPath(componentsFile, workingDirectory),
-    hint: "list the components and their drills there, or name the list with --file (docs/ha.md)",
+    hint: "list the components and their drills there (railiance-cluster ha status --help), or name the list with --file",
   });
   const components = parseComponents(new TextDecoder().decode(bytes), componentsFile);
   const heads = await readReportHeads(reports);

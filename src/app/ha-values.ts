@@ -74,7 +74,7 @@ export async function readReleases(
 ): Promise<DeclaredRelease[]> {
   const bytes = await readInput(path, {
     shown: shortPath(path, workingDirectory),
-    hint: `name values and chart on the command line, or write ${RELEASES_FILE} (docs/ha.md)`,
+    hint: `name values and chart on the command line, or write ${RELEASES_FILE}: railiance-cluster ha lint --help`,
   });
   return parseReleases(new TextDecoder().decode(bytes), path);
 }

@@ -56,6 +56,12 @@ export interface CommandGroup {
   readonly about: string;
 }
 
+/** A file that an operator writes, for the help. */
+export interface Sample {
+  readonly title: string;
+  readonly text: string;
+}
+
 export interface Command {
   /** As it is typed; of a group `ha lint`, with `group.name` as its first word. */
   readonly name: string;
@@ -67,6 +73,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   readonly positionals: readonly Positional[];
   readonly examples: readonly { readonly run: string; readonly does: string }[];
+  /** Files that it reads. */
+  readonly samples?: readonly Sample[];
   /** Rows of the exit-code table that this command can end with, besides those every command has. */
   readonly exits: readonly ExitName[];
   /** Whether each run leaves its envelope in the results folder, for whoever runs the layers. */

@@ -98,6 +98,10 @@ export function commandHelp(command: Command, style: Style): string {
       : ["Arguments", ...indent(command.positionals.map((one) => [one.name, one.help]))],
     ["Flags", ...indent(command.flags.map((flag) => [flagText(flag), flag.help]))],
     ["Examples", ...exampleLines(command.examples)],
+    ...(command.samples ?? []).map(({ title, text }) => [
+      title,
+      ...text.split("\n").map((line) => `  ${line}`),
+    ]),
     [
       "Exit codes",
       ...exitLines(

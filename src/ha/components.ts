@@ -59,7 +59,9 @@ export function parseComponents(content: string, path: string): readonly Compone
   if (error !== undefined) {
     throw invalid(`${path}:${content.slice(0, error.pos[0]).split("\n").length} is not YAML`);
   }
-  const parsed = v.safeParse(Components, document.toJS({ maxAliasCount: 100 }));
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null) throw invalid(`${path} is empty; it must hold a list of components`);
+  const parsed = v.safeParse(Components, value);
   if (!parsed.success) {
     throw invalid(`${path} does not list components: ${schemaProblem(parsed.issues[0])}`);
   }
@@ -80,6 +82,6 @@ export function parseComponents(content: string, path: string): readonly Compone
 
 function invalid(message: string): OperatorError {
   return new OperatorError("usage", "COMPONENTS_INVALID", message, {
-    hint: `docs/ha.md shows a ${COMPONENTS_FILE}`,
+    hint: "what it holds: railiance-cluster ha status --help",
   });
 }

@@ -60,13 +60,15 @@ export function parseRules(text: string, file: string): ChartRules {
     const line = text.slice(0, error.pos[0]).split("\n").length;
     throw invalid(`${file}:${line} is not YAML`);
   }
-  const parsed = v.safeParse(ChartRulesSchema, document.toJS({ maxAliasCount: 100 }));
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null) throw invalid(`${file} is empty; it must hold rules`);
+  const parsed = v.safeParse(ChartRulesSchema, value);
   if (parsed.success) return parsed.output;
   throw invalid(`${file} is no rules file: ${schemaProblem(parsed.issues[0])}`);
 }
 
 function invalid(message: string): OperatorError {
   return new OperatorError("usage", "RULES_INVALID", message.replace(/\.$/, ""), {
-    hint: "docs/ha.md has the schema railiance.ha-rules/1 with an example",
+    hint: "what it holds: railiance-cluster ha lint --help",
   });
 }

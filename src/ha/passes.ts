@@ -49,7 +49,7 @@ export function parsePasses(content: string, path: string): ReadonlyMap<string, 
       "PASSES_INVALID",
       `cannot read the passes in ${path}: ${why}`,
       {
-        hint: "it is written by ha status --record: take it back from version control",
+        hint: "it is written by railiance-cluster ha status --record: take it back from version control",
       },
     );
   }

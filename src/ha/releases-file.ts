@@ -83,7 +83,9 @@ export function parseReleases(content: string, path: string): DeclaredRelease[] 
   if (error !== undefined) {
     throw invalid(`${path}:${content.slice(0, error.pos[0]).split("\n").length} is not YAML`);
   }
-  const parsed = v.safeParse(Releases, document.toJS({ maxAliasCount: 100 }));
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  if (value === null) throw invalid(`${path} is empty; it must hold a list of releases`);
+  const parsed = v.safeParse(Releases, value);
   if (!parsed.success) {
     throw invalid(`${path} does not list releases: ${schemaProblem(parsed.issues[0])}`);
   }
@@ -103,6 +105,6 @@ export function parseReleases(content: string, path: string): DeclaredRelease[] 
 
 function invalid(message: string): OperatorError {
   return new OperatorError("usage", "RELEASES_INVALID", message.replace(/\.$/, ""), {
-    hint: `docs/ha.md shows a ${RELEASES_FILE}`,
+    hint: "what it holds: railiance-cluster ha lint --help",
   });
 }

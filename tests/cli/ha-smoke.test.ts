@@ -24,7 +24,7 @@ for (const { name, command } of PROGRAMS) {
       await using folder = await temporaryFolder();
       const { path: cwd } = folder;
       const options = { cwd, env: { RAILIANCE_RESULT_DIR: join(cwd, "results") } };
-      const smoke = [...command, "ha", "smoke", "--components", "list.yaml", "--data-dir", cwd];
+      const smoke = [...command, "ha", "smoke", "--file", "list.yaml", "--data-dir", cwd];
       const shop = `- {id: shop, http: {url: "http://127.0.0.1:${port}/", contains: the shop}}\n`;
       await writeFile(join(cwd, "list.yaml"), shop);
 
@@ -69,7 +69,7 @@ for (const { name, command } of PROGRAMS) {
       };
       expect(await said("--tap", "--nodes", "many")).toContain("2 error: --nodes wants a number");
       expect(await said("--interval", "soon")).toContain("2 error: --interval wants an age");
-      expect(await said("--components", "none.yaml")).toContain("2 error: there is no file ");
+      expect(await said("--file", "none.yaml")).toContain("2 error: there is no file ");
       expect(await said()).toContain("5 error: there is no K3s server on this host");
     });
   });

@@ -15,6 +15,7 @@ import { usage } from "../argv.ts";
 import { findingFields, findingLines } from "./finding-lines.ts";
 import { OWN_RULES, RELEASES, VALUES, releasesFileOf } from "./flags.ts";
 import { HA } from "./group.ts";
+import { RELEASES_SAMPLE } from "./samples.ts";
 import type { DriftOptions, DriftResult, DriftedRelease } from "../../app/ha-drift.ts";
 import type { Command, CommandContext, Input } from "../command.ts";
 
@@ -64,6 +65,7 @@ export const haDriftCommand: Command = {
       run: "ha drift --json | jq -r '.findings[] | select(.id == \"live-only\") | .path'",
     },
   ],
+  samples: [RELEASES_SAMPLE],
   exits: ["drift", "verifyFailed", "precondition", "key", "notFound"],
   keepsResult: true,
   async run(input, context) {

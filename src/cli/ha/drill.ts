@@ -5,6 +5,7 @@ import { DRILL_REPORTS } from "../../app/places.ts";
 import { COMMON_FLAGS, DATA_DIR, DIR, directoryOf, pathOf } from "../args.ts";
 import { drillFields, drillLines } from "./drill-lines.ts";
 import { HA } from "./group.ts";
+import { DRILL_SAMPLE } from "./samples.ts";
 import type { Command } from "../command.ts";
 
 export const haDrillCommand: Command = {
@@ -26,17 +27,19 @@ export const haDrillCommand: Command = {
     DATA_DIR,
     ...COMMON_FLAGS,
   ],
-  positionals: [
-    { name: "FILE", help: "the drill (docs/ha.md says what it holds)", count: "required" },
-  ],
+  positionals: [{ name: "FILE", help: "the drill, as below", count: "required" }],
   examples: [
-    { does: "see what would be killed", run: "ha drill ha/postgres-primary-kill.yaml --dry-run" },
-    { does: "do it, and be asked first", run: "ha drill ha/postgres-primary-kill.yaml" },
+    {
+      does: "see what would be killed",
+      run: "ha drill ha/drills/postgres-primary-kill.yaml --dry-run",
+    },
+    { does: "do it, and be asked first", run: "ha drill ha/drills/postgres-primary-kill.yaml" },
     {
       does: "for a script: how long it was away",
-      run: "ha drill ha/postgres-primary-kill.yaml --yes --json | jq .unavailable_ms",
+      run: "ha drill ha/drills/postgres-primary-kill.yaml --yes --json | jq .unavailable_ms",
     },
   ],
+  samples: [DRILL_SAMPLE],
   exits: ["drillFailed", "refused", "precondition", "locked"],
   keepsResult: true,
   async run(input, context) {

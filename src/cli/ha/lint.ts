@@ -6,6 +6,7 @@ import { COMMON_FLAGS, IDENTITY, pathsOf } from "../args.ts";
 import { usage } from "../argv.ts";
 import { findingFields, findingLines } from "./finding-lines.ts";
 import { HA } from "./group.ts";
+import { RELEASES_SAMPLE, RULES_SAMPLE } from "./samples.ts";
 import { OWN_RULES, RELEASES, VALUES, releasesFileOf } from "./flags.ts";
 import type { LintResult, LintTarget, LintedChart } from "../../app/ha-lint.ts";
 import type { Command, CommandContext, Input } from "../command.ts";
@@ -48,6 +49,7 @@ export const haLintCommand: Command = {
     },
     { does: "for a script", run: "ha lint --json | jq -r '.findings[] | .file + \":\" + .id'" },
   ],
+  samples: [RELEASES_SAMPLE, RULES_SAMPLE],
   exits: ["drift", "verifyFailed", "precondition", "key", "notFound"],
   keepsResult: true,
   async run(input, context) {

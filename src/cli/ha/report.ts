@@ -24,8 +24,14 @@ export const haReportCommand: Command = {
   ],
   positionals: [{ name: "REPORT", help: "the .json file that a drill wrote", count: "required" }],
   examples: [
-    { does: "beside the report", run: "ha report drills/pg_20261123T192753Z.json" },
-    { does: "elsewhere", run: "ha report pg.json -o /srv/www/drill.html" },
+    {
+      does: "beside the report",
+      run: "ha report /var/lib/railiance/cluster/drills/postgres-primary-kill_20261123T192753Z.json",
+    },
+    {
+      does: "elsewhere",
+      run: "ha report postgres-primary-kill_20261123T192753Z.json -o /srv/www/drill.html",
+    },
   ],
   exits: ["precondition", "notFound"],
   keepsResult: false,

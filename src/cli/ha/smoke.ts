@@ -8,6 +8,7 @@ import { COMMON_FLAGS, DATA_DIR, DIR, directoryOf, pathOf } from "../args.ts";
 import { usage } from "../argv.ts";
 import { wrap } from "../format.ts";
 import { HA } from "./group.ts";
+import { CHECKS_SAMPLE } from "./samples.ts";
 import type { SmokeReport } from "../../app/ha-smoke.ts";
 import type { SmokeResult } from "../../ha/smoke/run.ts";
 import type { Command, Input, Outcome } from "../command.ts";
@@ -22,13 +23,13 @@ export const haSmokeCommand: Command = {
   group: HA,
   summary: "check the cluster, and the pooler, proxy or balancer of each component",
   about:
-    "Nine checks of the cluster of this host: API server, nodes, etcd, DNS, Traefik, load balancers, volumes and pods, helm releases, backup. Then those of the components in the list: not whether something answers, but whether a failover would work (one primary that pgpool knows, a quorum of sentinels, endpoints on different nodes). All of them run, then it is judged; what does not apply says skip, and why. Nothing in the cluster is changed, with one exception: checks of the list that write and read back do so in a table railiance_smoke of their own (PostgreSQL; switch it off with write: false) or under the key railiance:smoke (Redis, gone after a minute). Ends with 12 when a check fails, with 5 where nothing can be checked.",
+    "Nine checks of the cluster of this host: API server, nodes, etcd, DNS, Traefik, load balancers, volumes and pods, helm releases, backup. Then the checks of components in the list: not whether something answers, but whether a failover would work (one primary that pgpool knows, a quorum of sentinels, endpoints on different nodes). All of them run, then it is judged; what does not apply says skip, and why. Nothing in the cluster is changed, with one exception: checks of the list that write and read back do so in a table railiance_smoke of their own (PostgreSQL; switch it off with write: false) or under the key railiance:smoke (Redis, gone after a minute). Ends with 12 when a check fails or none applies, with 5 where there is neither a K3s server nor a list.",
   flags: [
     {
-      name: "components",
+      name: "file",
       kind: "text",
       value: "FILE",
-      help: `list of component checks (default ${SMOKE_FILE}, when it is there)`,
+      help: `list of checks of components (default ${SMOKE_FILE}, when it is there)`,
     },
     { name: "tap", kind: "boolean", help: "print TAP 14 on stdout" },
     { name: "nodes", kind: "text", value: "N", help: "how many nodes there should be" },
@@ -51,6 +52,7 @@ export const haSmokeCommand: Command = {
       run: "ha smoke --json | jq -r '.checks[] | select(.outcome == \"fail\") | .id'",
     },
   ],
+  samples: [CHECKS_SAMPLE],
   exits: ["drillFailed", "precondition"],
   keepsResult: true,
   async run(input, context) {
@@ -58,9 +60,9 @@ export const haSmokeCommand: Command = {
       throw usage("ha smoke prints either --tap or --json", { name: "ha smoke" });
     }
     const report = await haSmoke(context, {
-      components: {
-        path: pathOf(input, "components", context) ?? resolve(context.workingDirectory, SMOKE_FILE),
-        given: input.text("components") !== undefined,
+      checks: {
+        path: pathOf(input, "file", context) ?? resolve(context.workingDirectory, SMOKE_FILE),
+        given: input.text("file") !== undefined,
       },
       directory: directoryOf(input, context),
       dataDir: pathOf(input, "data-dir", context),

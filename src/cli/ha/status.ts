@@ -8,6 +8,7 @@ import { COMMON_FLAGS, DATA_DIR, pathOf } from "../args.ts";
 import { usage } from "../argv.ts";
 import { formatTime, table, wrap } from "../format.ts";
 import { HA } from "./group.ts";
+import { COMPONENTS_SAMPLE } from "./samples.ts";
 import type { ExitName } from "../../errors.ts";
 import type { ComponentStatus, StatusOptions, StatusResult } from "../../app/ha-status.ts";
 import type { Command, Input } from "../command.ts";
@@ -57,6 +58,7 @@ export const haStatusCommand: Command = {
     { does: "the gate on a server, never without the cluster", run: "ha status --strict --live" },
     { does: "after a drill, then commit ha/passes.yaml", run: "ha status --record" },
   ],
+  samples: [COMPONENTS_SAMPLE],
   exits: ["drift", "drillFailed", "precondition", "notFound"],
   keepsResult: true,
   async run(input, context) {

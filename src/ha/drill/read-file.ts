@@ -32,7 +32,9 @@ export async function readDrillFile(path: string): Promise<DrillFile> {
       `${path}:${line}: ${broken.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? "not YAML"}`,
     );
   }
-  const parsed = parseDrill(document.toJS());
+  const content: unknown = document.toJS();
+  if (content === null) throw invalid(`${path} is empty; it must hold a drill`);
+  const parsed = parseDrill(content);
   if ("drill" in parsed) return { path, text, drill: parsed.drill };
   const shown = parsed.problems
     .slice(0, SHOWN)
@@ -47,19 +49,20 @@ function place(
   file: { readonly path: string; readonly document: Document; readonly lines: LineCounter },
 ): string {
   const keys = problem.path === "" ? [] : problem.path.split(".");
+  const said = `${problem.path} ${problem.message}`.trim();
   for (let length = keys.length; length >= 0; length -= 1) {
     const path = keys.slice(0, length).map((key) => (/^\d+$/.test(key) ? Number(key) : key));
     const node: unknown = length === 0 ? file.document.contents : file.document.getIn(path, true);
     const start = isNode(node) ? node.range?.[0] : undefined;
     if (start === undefined) continue;
     const { line } = file.lines.linePos(start);
-    return `${file.path}:${line}: ${problem.path === "" ? "" : `${problem.path} `}${problem.message}`;
+    return `${file.path}:${line}: ${said}`;
   }
-  return `${file.path}: ${problem.path} ${problem.message}`;
+  return `${file.path}: ${said}`;
 }
 
 function invalid(message: string): OperatorError {
   return new OperatorError("usage", "DRILL_INVALID", message, {
-    hint: "what a drill file holds: docs/ha.md",
+    hint: "what it holds: railiance-cluster ha drill --help",
   });
 }

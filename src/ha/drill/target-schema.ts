@@ -26,7 +26,7 @@ export const target = v.variant("resolve", [
     host: v.optional(text),
     anyCertificate: v.optional(v.boolean(), false),
   }),
-  /** The server that holds a floating address: found on the hosts by asking each. */
+  /** A name taken as it stands, where nobody can be asked: for `{name}` in a pid file or the way to a server. */
   v.strictObject({ resolve: v.literal("fixed"), name: text }),
 ]);
 

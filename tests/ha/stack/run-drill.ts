@@ -57,7 +57,7 @@ export async function runSmokeOf(
   const path = join(folder, "smoke.yaml");
   writeFileSync(path, checks.map((one) => `- ${one}\n`).join(""));
   const report = await haSmoke(context(), {
-    components: { path, given: true },
+    checks: { path, given: true },
     directory: folder,
     dataDir: join(folder, "no-k3s"),
     nodes: undefined,

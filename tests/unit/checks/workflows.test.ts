@@ -66,7 +66,7 @@ describe("smoke", () => {
     expect(Object.keys(smoke.on).sort()).toEqual(["push", "schedule", "workflow_dispatch"]);
   });
 
-  test("is safe to cancel: it runs the read-only check and nothing else", () => {
+  test("is safe to cancel: it runs the smoke check and nothing else", () => {
     expect(smoke.concurrency["cancel-in-progress"]).toBe(true);
     const runs = stepsOf(smoke).map(({ run }) => run);
     expect(runs.slice(1)).toEqual(["timeout --kill-after=1m 15m tests/smoke_kube.sh"]);

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { tapLines } from "../../../src/cli/ha/tap.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { fail, ok, skip } from "../../../src/ha/smoke/check.ts";
-import { parseComponents } from "../../../src/ha/smoke/components-file.ts";
+import { parseChecks } from "../../../src/ha/smoke/checks-file.ts";
 import { runSmoke } from "../../../src/ha/smoke/run.ts";
 import { askDns, dnsQuestion, parseDnsAnswer } from "../../../src/sys/dns.ts";
 import type { SmokeOutcome } from "../../../src/ha/smoke/check.ts";
@@ -85,22 +85,23 @@ describe("the list of components", () => {
 - {id: b, timeout: 2s, pgpool: {via: "pg.db:5432", nodes: 2}}
 `;
     expect(
-      parseComponents(text, "smoke.yaml").map(({ id, kind, timeout }) => [id, kind, timeout]),
+      parseChecks(text, "smoke.yaml").map(({ id, kind, timeout }) => [id, kind, timeout]),
     ).toEqual([
       ["a", "http", 10_000],
       ["b", "pgpool", 2_000],
     ]);
-    expect(parseComponents("[]", "smoke.yaml")).toEqual([]);
+    expect(parseChecks("[]", "smoke.yaml")).toEqual([]);
   });
   test("every mistake is named with its line", () => {
     const said = (text: string): string => {
       try {
-        parseComponents(text, "smoke.yaml");
+        parseChecks(text, "smoke.yaml");
       } catch (error) {
         if (error instanceof OperatorError) return error.message;
       }
       return "";
     };
+    expect(said("# nothing\n")).toBe("smoke.yaml is empty; it must hold a list of checks");
     expect(said("a: 1\n")).toBe("smoke.yaml:1: must be a list of checks");
     expect(said("- {id: a, readyz: {}}\n- {id: a, readyz: {}}\n")).toBe(
       "smoke.yaml:2: the id a is there twice",

@@ -5,7 +5,7 @@ import { parseCheck } from "../drill/check-schema.ts";
 import type { CheckSpec } from "../drill/check-schema.ts";
 
 /** The checks in a file's text. Throws an OperatorError `SMOKE_FILE_INVALID`, exit usage, with every problem and its line. */
-export function parseComponents(text: string, file: string): readonly CheckSpec[] {
+export function parseChecks(text: string, file: string): readonly CheckSpec[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [broken] = document.errors;
@@ -13,6 +13,7 @@ export function parseComponents(text: string, file: string): readonly CheckSpec[
     throw invalid([`${file}:${broken.linePos?.[0].line ?? 1}: ${broken.message.split("\n")[0]}`]);
   }
   const list: unknown = document.toJS();
+  if (list === null) throw invalid([`${file} is empty; it must hold a list of checks`]);
   if (!Array.isArray(list)) throw invalid([`${file}:1: must be a list of checks`]);
   const problems: string[] = [];
   const checks: CheckSpec[] = [];
@@ -33,6 +34,6 @@ export function parseComponents(text: string, file: string): readonly CheckSpec[
 
 function invalid(problems: readonly string[]): OperatorError {
   return new OperatorError("usage", "SMOKE_FILE_INVALID", problems.join("; "), {
-    hint: "what the list holds: docs/ha.md",
+    hint: "what it holds: railiance-cluster ha smoke --help",
   });
 }
