@@ -86,8 +86,8 @@ export const backupCommand: Command = {
 };
 
 function summaryOf(result: BackupResult): string {
-  const gaps = result.gaps.length === 0 ? "" : `, ${count(result.gaps.length, "gap")}`;
-  return `${sizeText(result.bytes)}, opens for ${count(result.recipients.length, "recipient")}${gaps}`;
+  const missing = result.gaps.length === 0 ? "" : `, ${count(result.gaps.length, "part")} missing`;
+  return `${sizeText(result.bytes)}, opens for ${count(result.recipients.length, "recipient")}${missing}`;
 }
 
 /** stdout is the path alone, so that a script can take it. */

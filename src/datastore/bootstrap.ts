@@ -64,7 +64,7 @@ export function findBootstrap(keys: readonly BootstrapKey[], password: string): 
       "verifyFailed",
       "BOOTSTRAP_MISSING",
       "there are no cluster certificates and keys (K3s bootstrap data) in the datastore",
-      { hint: "Is it K3s's? Any other etcd has none, and K3s cannot start from it." },
+      { hint: "is it K3s's? Any other etcd has none, and K3s cannot start from it" },
     );
   }
   const others = keys.map((key) => key.hash).join(", ");
@@ -73,7 +73,7 @@ export function findBootstrap(keys: readonly BootstrapKey[], password: string): 
     "BOOTSTRAP_OTHER_TOKEN",
     `the cluster's certificates and keys are encrypted with another token: found hash ${others}, the token at hand has ${hash}`,
     {
-      hint: "Use the server token that was in force when the backup was made (before a rotation: the old one).",
+      hint: "use the server token that was in force when the backup was made (before a rotation: the old one)",
     },
   );
 }

@@ -2,7 +2,7 @@
 import { OperatorError } from "../errors.ts";
 
 export const USE_ANOTHER =
-  "Do not restore from this file: take another backup, or use an older one.";
+  "do not restore from this file: take another backup, or use an older one";
 
 /** The error for pages that do not fit together. `what` is a clause: "page 7 says it is page 9". */
 export function structureError(what: string): OperatorError {
@@ -20,6 +20,6 @@ export function notBoltError(what: string): OperatorError {
     "verifyFailed",
     "SNAPSHOT_NOT_BOLT",
     `this is not an etcd snapshot: ${what}`,
-    { hint: "Check that the path names a file written by `k3s etcd-snapshot save`." },
+    { hint: "check that the path names a file written by `k3s etcd-snapshot save`" },
   );
 }

@@ -62,7 +62,7 @@ function requireNoLog(view: DataView): void {
     "verifyFailed",
     "DATABASE_NEEDS_LOG",
     "the SQLite database has a log beside it (state.db-wal) that holds its newest objects, and only the database is here",
-    { hint: "It is K3s's own file, copied by hand; use a backup, which takes both." },
+    { hint: "it is K3s's own file, copied by hand; use a backup, which takes both" },
   );
 }
 

@@ -36,7 +36,7 @@ export function tokenPassword(token: string): string {
 
 function formatError(what: string): OperatorError {
   return new OperatorError("precondition", "TOKEN_FORMAT", `the token cannot be used: ${what}`, {
-    hint: "A K3s server token reads K10<hash>::server:<password>, or is the password alone; see /var/lib/rancher/k3s/server/token.",
+    hint: "a K3s server token reads K10<hash>::server:<password>, or is the password alone; see /var/lib/rancher/k3s/server/token",
   });
 }
 

@@ -80,7 +80,7 @@ function refuseWrongLength(size: number): void {
   throw new OperatorError("verifyFailed", "SNAPSHOT_CUT", `the snapshot is incomplete: ${found}`, {
     hint:
       rest === 0 && size > 0
-        ? "It was cut off, or it is a copy of etcd's database file instead of a saved snapshot; use another one."
+        ? "it was cut off, or it is a copy of etcd's database file instead of a saved snapshot; use another one"
         : USE_ANOTHER,
   });
 }

@@ -81,6 +81,7 @@ data: {release: bm90IGEgcmVsZWFzZQ==}
       expect(result.stderr).toMatch(
         /^warning: the record of helm release shop\/broken revision 1 /m,
       );
+      expect(result.stderr).toContain(", 1 part missing\n");
       const given: unknown = JSON.parse(result.stdout);
       expect(given).toMatchObject({ exit_code: 3, gaps: [{ code: "HELM_RELEASE_UNREADABLE" }] });
       await expectRelease();

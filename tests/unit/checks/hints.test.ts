@@ -58,9 +58,10 @@ function callAt(text: string, start: number): string {
   throw new Error("a call without an end");
 }
 
-const made = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
+const sources = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
-  .flatMap((file) => errorsIn(readFileSync(new URL(file, SOURCES), "utf8"), file));
+  .map((file) => ({ file, text: readFileSync(new URL(file, SOURCES), "utf8") }));
+const made = sources.flatMap(({ file, text }) => errorsIn(text, file));
 
 describe("errors", () => {
   test("all have a hint, but for a few that say why not", () => {
@@ -71,6 +72,16 @@ describe("errors", () => {
         .filter(({ code, name }) => !(code in WITHOUT) && !(name in REASONS))
         .map(({ name }) => name),
     ).toEqual([]);
+  });
+
+  test("have hints that are clauses: lower case, without a full stop, without a file of the docs", () => {
+    const odd = sources.flatMap(({ file, text }) =>
+      // Names begin with a capital too: K3s, RUNBOOK.md.
+      [...text.matchAll(/\bhint:\s*("[^"\n]*"|`[^`\n]*`)/g)]
+        .flatMap(([, hint = ""]) => (/^.(?:[A-Z][a-z]|A )|\.["`]$|docs\//.test(hint) ? [hint] : []))
+        .map((hint) => `${file}: ${hint}`),
+    );
+    expect(odd).toEqual([]);
   });
 
   test("that are excused are still there without one", () => {
