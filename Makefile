@@ -11,6 +11,8 @@ SOURCES := $(shell find src -name '*.ts' 2>/dev/null) package.json package-lock.
 PROGRAM := dist/railiance-cluster
 INSTALL_DIR ?= /opt/railiance/bin
 INSTALLED := $(INSTALL_DIR)/railiance-cluster
+# Where PATH finds it: hints and README say plainly railiance-cluster.
+LINK ?= /usr/local/bin/railiance-cluster
 # Families of `make test-faults`: the beginnings of file names in tests/fault; all without.
 FAULTS ?=
 # Flags for the program: make backup ARGS='--dir /media/usb'
@@ -34,8 +36,8 @@ list: executable ## list the backups on this host
 	@$(or $(EXECUTABLE),$(PROGRAM)) list $(ARGS)
 
 .PHONY: install
-install: executable ## copy the executable to /opt/railiance/bin
-	@build/install.sh $(PROGRAM) $(INSTALLED)
+install: executable ## copy the executable to /opt/railiance/bin, link it in /usr/local/bin
+	@build/install.sh $(PROGRAM) $(INSTALLED) $(LINK)
 
 ##@ Try it
 .PHONY: demo lab lab-build lab-parts lab-ha
@@ -68,13 +70,13 @@ check: $(SETUP) ## formatting, lint with types, layer rules, types
 	@node_modules/.bin/tsc --noEmit -p .
 	@echo "check: formatting, lint, layers and types are fine"
 
-test: $(PROGRAM) lab-build ha-packages ## every test, with what it needs
+test: $(PROGRAM) lab-build ha-packages ## every test, with what it needs (as root installs Debian's databases and proxies)
 	@$(BUN) build/test.ts
 
 test-lab: $(PROGRAM) lab-parts ## only the tests on bare servers
 	@$(BUN) build/test.ts conformance e2e
 
-test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; writes the table (hours; short: FAULT_ROUNDS=10; some: FAULTS='kill disk')
+test-faults: $(PROGRAM) lab-parts ## kills, power cuts, failing disks, damage; hours, then writes the table (only prints it: FAULT_ROUNDS=10; some: FAULTS='kill disk', FAULT_TESTS='step boundary')
 	@$(BUN) tests/fault/run.ts $(FAULTS)
 
 test-ha: $(PROGRAM) lab-ha ha-packages ## drills of real databases and proxies, with a table (HA_ROUNDS=20)

@@ -1,9 +1,22 @@
 #!/usr/bin/env bash
-# install.sh FROM TO: puts the executable in place in one step, so that a running or half-copied one is never in the way.
+# install.sh FROM TO LINK: puts the executable in place in one step, so that a running or half-copied one is never in
+# the way, and links it to where PATH finds it.
 set -euo pipefail
-from=$1 to=$2
+from=$1 to=$2 link=$3
+
+# Whatever else stands there is somebody's; the program works without a link.
+link_it() {
+  if [[ $(readlink "$link") == "$to" ]]; then return; fi
+  if [[ -e $link || -L $link ]]; then
+    echo "$link is something else and stays; type $to instead of railiance-cluster" >&2
+  elif ! ln -s "$to" "$link" 2>/dev/null; then
+    echo "cannot make $link; type $to instead of railiance-cluster" >&2
+  fi
+}
+
 if [[ ! -f $from ]]; then
   if [[ -f $to ]]; then
+    link_it
     echo "$to is already installed"
     exit 0
   fi
@@ -21,4 +34,5 @@ install -m 0755 "$from" "$temp"
 sync "$temp"
 mv -f "$temp" "$to"
 sync "$folder"
+link_it
 echo "installed $("$to" --version) as $to"
