@@ -60,6 +60,24 @@ for (const { name, command } of PROGRAMS) {
       expect(`${found.stdout}${json.stdout}${JSON.stringify(kept)}`).not.toContain("hunter");
     });
 
+    test("lint -q says which releases of a list it did not check, and fails for a version without rules", async () => {
+      await using folder = await temporaryFolder();
+      const { path: cwd } = folder;
+      await writeFile(join(cwd, "none.yaml"), "");
+      const list = (version: string): string => `schema: railiance.ha-releases/1
+releases:
+  - {release: db/pg, chart: postgresql-ha@${version}, values: [none.yaml]}
+  - {release: web/shop, chart: shop@1.0.0, values: [none.yaml]}
+`;
+      await writeFile(join(cwd, "list.yaml"), list("8.0.0"));
+      const options = { cwd, env: { RAILIANCE_RESULT_DIR: join(cwd, "results") } };
+      const old = await run([...command, "ha", "lint", "-q", "--file", "list.yaml"], options);
+      expect(old.code).toBe(11);
+      expect(old.stdout).toContain("there are no rules for postgresql-ha 8.0.0");
+      expect(old.stdout).toContain("[postgresql-ha/no-rules]\n");
+      expect(old.stdout).toEndWith("\nweb/shop: not checked, there are no rules for shop\n");
+    });
+
     test("drift says what is missing on a machine without k3s", async () => {
       await using folder = await temporaryFolder();
       await writeFile(join(folder.path, "pg.yaml"), VALUES);

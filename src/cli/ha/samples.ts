@@ -14,7 +14,7 @@ target: {resolve: pgpool, via: "pg-pgpool.db:5432", passwordFrom: {file: /etc/ra
 kill: {method: pod-delete}
 recovery: {window: 60s, maxLostAcked: 0}
 after:                            # what has to be well again, each within its timeout
-  - {id: rejoined, timeout: 5m, etcd: {voters: 3}}
+  - {id: rejoined, timeout: 5m, pgpool: {via: "pg-pgpool.db:5432", nodes: 3, passwordFrom: {file: /etc/railiance/pg}}}
 # a check:  pgpool pgbouncer postgres patroni sentinel http endpoints nodes etcd readyz
 # probe:    sql redis http kubernetes
 # target:   pgpool patroni sentinel lease etcd-leader pod http-header fixed
