@@ -29,6 +29,8 @@ export interface HostInput {
   readonly tokenHashes: readonly string[] | undefined;
   /** The datastore is in doubt already: an attempt by hand says so. */
   readonly inDoubt: boolean;
+  /** There is no datastore and never was, and K3s does not run: a machine that waits for a restore. */
+  readonly isNew: boolean;
 }
 
 /** Program, datastore, tokens, room, helm; in this order. */
@@ -39,6 +41,7 @@ export async function hostChecks(host: Host, input: HostInput): Promise<readonly
     return ok("k3s.version", `K3s ${found} (${settings.k3s})`);
   });
   if (input.inDoubt) return [...version, ...(await helmChecks(host))];
+  if (input.isNew) return [...version, nothingYet(settings), ...(await helmChecks(host))];
   let kind: SavableKind | undefined;
   const datastore = await guarded(host, "k3s.datastore", async () => {
     kind = await requireDatastore(settings);
@@ -54,6 +57,15 @@ export async function hostChecks(host: Host, input: HostInput): Promise<readonly
           ...(await snapshotChecks(host, settings)),
         ];
   return [...version, ...datastore, ...rest, ...(await helmChecks(host))];
+}
+
+/** No failure: a new machine is what a restore needs. */
+function nothingYet({ dataDir }: Settings): DoctorCheck {
+  return warn(
+    "k3s.datastore",
+    `K3s has no data in ${dataDir} yet: there is nothing to back up, and a restore can bring a cluster here`,
+    "railiance-cluster restore --plan --dir FOLDER; if its data is elsewhere, give that folder with --data-dir",
+  );
 }
 
 async function tokenChecks(host: Host, input: HostInput): Promise<readonly DoctorCheck[]> {

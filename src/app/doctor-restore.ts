@@ -104,10 +104,10 @@ function guardChecks(
   ];
 }
 
-/** `isHeld`: a restore that is not finished says why already. */
+/** `isHeld`: a restore that is not finished says why already. `isNew`: K3s has no data here yet. */
 export async function serviceCheck(
   host: Host,
-  options: { readonly hasUnit: boolean; readonly isHeld: boolean },
+  options: { readonly hasUnit: boolean; readonly isHeld: boolean; readonly isNew: boolean },
 ): Promise<{ readonly check: DoctorCheck; readonly running: boolean }> {
   const id = "k3s.service";
   const reset = await resetRunning();
@@ -131,6 +131,11 @@ export async function serviceCheck(
     const text = `k3s.service is ${state}, and a K3s server that it does not know of runs (process ${stranger}); it may be a reset by hand`;
     return { check: fail(id, text, { hint: `look: ps -o lstart,args ${stranger}` }), running };
   }
+  if (options.isNew && state === "inactive") {
+    const text = "K3s is installed and does not run, as it should be before a restore";
+    const hint = "started now, it would begin an empty cluster";
+    return { check: warn(id, text, hint), running };
+  }
   return { check: await downCheck(host, id, state), running };
 }
 
@@ -153,6 +158,9 @@ const REASONS: readonly (readonly [words: RegExp, hint: (found: string) => strin
   ],
 ];
 
+/** What helps when nothing else is known. */
+export const START_IT = "systemctl start k3s";
+
 async function downCheck(host: Host, id: string, state: ServiceState): Promise<DoctorCheck> {
   const lines = await lastServiceLines(host, 200);
   // What it said before it last ran is of another time.
@@ -167,7 +175,7 @@ async function downCheck(host: Host, id: string, state: ServiceState): Promise<D
   const text =
     state === "activating" ? "K3s starts again and again" : `K3s does not run (${state})`;
   return fail(id, said === undefined ? text : `${text}; its last words: ${said.slice(0, 300)}`, {
-    hint: known ?? (said === undefined ? "systemctl start k3s" : "journalctl -u k3s -n 50"),
+    hint: known ?? (said === undefined ? START_IT : "journalctl -u k3s -n 50"),
   });
 }
 

@@ -1,5 +1,6 @@
 /** `doctor`: what is wrong on this host, what may go, and is it ready for the next backup and restore. Changes nothing. */
 import { readSettings } from "../k3s/settings.ts";
+import { detectDatastore } from "../k3s/datastore-kind.ts";
 import { readServerFolder } from "../k3s/server-folder.ts";
 import { lockHolder } from "../sys/lock.ts";
 import { attemptChecks } from "./attempt-checks.ts";
@@ -7,7 +8,7 @@ import { archiveChecks, archivesIn, clockCheck, leftoverCheck } from "./doctor-a
 import { fail, guarded, ok, warn } from "./doctor-check.ts";
 import { hostChecks } from "./doctor-host.ts";
 import { keyChecks } from "./doctor-keys.ts";
-import { restoreChecks, serviceCheck } from "./doctor-restore.ts";
+import { START_IT, restoreChecks, serviceCheck } from "./doctor-restore.ts";
 import { newestFor } from "./own-archives.ts";
 import { LOCK_FILE } from "./places.ts";
 import { listRemovable } from "./removable.ts";
@@ -100,9 +101,12 @@ async function k3sChecks(
 ): Promise<{ readonly checks: readonly DoctorCheck[]; readonly removable: readonly Removable[] }> {
   const { host } = context;
   const isOpen = look.journal !== undefined || look.damaged;
+  const datastore = await detectDatastore(settings);
+  const isNew = datastore.kind === "none" && datastore.isNew;
   const service = await serviceCheck(host, {
     hasUnit: settings.unit !== undefined,
     isHeld: isOpen,
+    isNew,
   });
   let current: Trace | undefined;
   const attempt = isOpen
@@ -122,6 +126,7 @@ async function k3sChecks(
     directory: options.directory,
     tokenHashes: current?.tokenHashes,
     inDoubt,
+    isNew: isNew && !service.running,
   });
   const removable = await listRemovable({
     folder: await readServerFolder(settings.dataDir),
@@ -129,7 +134,12 @@ async function k3sChecks(
     unfinished: look.journal?.plan,
     journalDamaged: look.damaged,
   });
-  return { checks: [...attempt, service.check, ...ready], removable };
+  // What stands above says what to do first; a start now could make an empty cluster.
+  const check =
+    inDoubt && service.check.hint === START_IT
+      ? { ...service.check, hint: "do not start it before what stands above is mended" }
+      : service.check;
+  return { checks: [...attempt, check, ...ready], removable };
 }
 
 function resultOf(checks: readonly DoctorCheck[], removable: readonly Removable[]): DoctorResult {

@@ -1,5 +1,5 @@
 /** Which datastore a start of K3s on this host would take. */
-import { linkStatOf, statOf } from "../sys/files.ts";
+import { linkStatOf, namesIn, statOf } from "../sys/files.ts";
 import type { Settings } from "./settings.ts";
 
 export type DatastoreKind =
@@ -9,7 +9,13 @@ export type DatastoreKind =
   | { readonly kind: "external"; readonly driver: string }
   /** A member that was removed from its cluster: K3s would join anew (k3s.md pitfall 14). */
   | { readonly kind: "tombstone"; readonly path: string }
-  | { readonly kind: "none"; readonly reason: string; readonly hint: string };
+  | {
+      readonly kind: "none";
+      /** Nothing of an earlier datastore lies there either. */
+      readonly isNew: boolean;
+      readonly reason: string;
+      readonly hint: string;
+    };
 
 /** Decides as K3s does (k3s-observed.md 8): etcd if `db/etcd/member/wal` is a folder, then the endpoint, then SQLite. */
 export async function detectDatastore(settings: Settings): Promise<DatastoreKind> {
@@ -25,12 +31,14 @@ export async function detectDatastore(settings: Settings): Promise<DatastoreKind
   if ((await statOf(`${db}/state.db.migrated`)) !== undefined) {
     return {
       kind: "none",
+      isNew: false,
       reason: `${db}/state.db.migrated shows that it moved to etcd, but ${db}/etcd is not there`,
       hint: `do not start k3s, it would begin an empty cluster: look for ${db}/etcd-old-*, or run: railiance-cluster restore`,
     };
   }
   return {
     kind: "none",
+    isNew: (await namesIn(db)).length === 0,
     reason: `there is no datastore below ${db}`,
     hint: "is K3s running here as a server? If its data is elsewhere, give the folder with --data-dir",
   };

@@ -1,6 +1,6 @@
 /** `doctor` on a running server: well, and with one thing wrong after the other. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { skipWithoutLab } from "../lab/server.ts";
+import { skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { checkOf, commandOf, examine, type } from "./doctor-host.ts";
 import {
   DATA,
@@ -12,7 +12,7 @@ import {
   restore,
   until,
 } from "./restore-host.ts";
-import { ARCHIVES, KEY_FILE, PROGRAM } from "./workload.ts";
+import { ARCHIVES, KEY_FILE, PROGRAM, giveKey } from "./workload.ts";
 import type { BareServer } from "../lab/server.ts";
 
 /** What is wrong, made and mended by commands, and what `doctor` says of it. */
@@ -201,4 +201,23 @@ describe.skipIf(skipWithoutLab())("doctor on a running server", () => {
     await server.must("systemctl start k3s", { timeout: 60_000 });
     expect(await objectsOf(server)).toBe(before);
   }, 120_000);
+});
+
+describe.skipIf(skipWithoutLab())("doctor on a machine that waits for a restore", () => {
+  test("K3s installed and never started: warned, not failed, and not told to start it", async () => {
+    await using server = await startBareServer({ cluster: false });
+    await giveKey(server);
+    const found = await examine(server);
+    expect(found.checks.filter(({ outcome }) => outcome === "fail")).toEqual([]);
+    expect(found.exit).toBe(0);
+    const datastore = checkOf(found, "k3s.datastore");
+    expect(datastore.detail).toContain("nothing to back up, and a restore can bring a cluster");
+    expect(datastore.hint).toContain("railiance-cluster restore --plan");
+    expect(checkOf(found, "k3s.service").hint).toContain("it would begin an empty cluster");
+    // What is left of a database that was here makes it another case.
+    await server.must(`mkdir -p ${DATA}/server/db && touch ${DATA}/server/db/state.db.migrated`);
+    const left = await examine(server);
+    expect(checkOf(left, "attempt.migrated").outcome).toBe("fail");
+    expect(checkOf(left, "k3s.service").hint).toContain("do not start it before");
+  }, 60_000);
 });
