@@ -55,13 +55,14 @@ ${text.check}
 ## 3. Stop K3s and move aside what is there
 
 ${stopOthers(manifest)}Nothing is deleted. **Do not start K3s before the end of block 6**: without its database it comes up empty.
+The manifests go aside too, for K3s would apply to the restored cluster what the archive does not have; block 4 brings back the others.
 
 \`\`\`sh
 systemctl stop ${UNIT} || true
 ASIDE=${shellWord(`${host.dataDir}/server`)}/before-$(date -u +%Y%m%dT%H%M%SZ)
 install -d -m 0700 ${shellWord(`${host.dataDir}/server/db`)} "$ASIDE"
 cd ${shellWord(`${host.dataDir}/server`)}
-for item in db/etcd db/state.db db/state.db-wal db/state.db-shm tls cred token agent-token node-token; do
+for item in db/etcd db/state.db db/state.db-wal db/state.db-shm tls cred token agent-token node-token manifests; do
   if [ -e "$item" ] || [ -L "$item" ]; then mv "$item" "$ASIDE/"; fi
 done
 cd ${WORK}

@@ -37,6 +37,10 @@ describe.skipIf(skipWithoutLab())("RUNBOOK.md", () => {
     await wipeCluster(server);
     await server.must(`rm -r /etc/rancher ${PROGRAM} /etc/systemd/system/k3s.service.d`);
 
+    // One that the archive does not have, and that K3s would apply to the restored cluster.
+    const own = "/var/lib/rancher/k3s/server/manifests/later.yaml";
+    server.write(own, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: later}\n");
+
     const blocks = shellBlocks(runbook);
     expect(blocks.length).toBeGreaterThan(5);
     expect(runbook).toContain(archive);
@@ -62,5 +66,8 @@ describe.skipIf(skipWithoutLab())("RUNBOOK.md", () => {
     expect(after.clientAuthority).toBe(before.clientAuthority);
     expect(after.helmValues).toBe(before.helmValues);
     await expect(server.kubectl("get", "configmap", "after")).rejects.toThrow("not found");
+    const kept = await server.must("ls /var/lib/rancher/k3s/server/before-*/manifests");
+    expect(kept.trim()).toBe("later.yaml");
+    expect(server.exists(own)).toBe(false);
   }, 300_000);
 });
