@@ -2,14 +2,8 @@
  * `make demo`: what the program is for, on a bare server of the lab: a cluster with
  * a helm release is backed up, destroyed and brought back.
  */
-import {
-  PROGRAM,
-  giveKey,
-  makeWorkload,
-  stateOf,
-  wipeCluster,
-  withoutTransient,
-} from "../e2e/workload.ts";
+import { readFileSync } from "node:fs";
+import { giveKey, makeWorkload, stateOf, wipeCluster, withoutTransient } from "../e2e/workload.ts";
 import { startBareServer } from "./server.ts";
 import type { BareServer } from "./server.ts";
 
@@ -19,6 +13,9 @@ let step = 0;
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
+
+/** Where the demo server has the Makefile: all of this repository that it gets besides the executable. */
+const FOLDER = "/opt/railiance/cluster";
 
 /** Says what happens, does it, and says how long it took. */
 async function act<T>(title: string, action: () => Promise<T>): Promise<T> {
@@ -51,6 +48,7 @@ stand-in for K3s's own front (a K3s binary is in no package registry; tests/lab/
 await using server = await act("Start a server with a running cluster", () =>
   startBareServer({ tools: ["age", "zstd", "tar"] }),
 );
+server.write(`${FOLDER}/Makefile`, readFileSync(new URL("../../Makefile", import.meta.url)));
 await act(
   "Give it an age key where SOPS keeps it, install a helm release, make some objects",
   async () => {
@@ -62,7 +60,9 @@ await act(
 const before = await stateOf(server);
 say(`   ${before.uids.length} objects noted with their UIDs`);
 
-const archive = await act("Back up", async () => (await show(server, `${PROGRAM} backup`)).trim());
+const archive = await act("Back up", async () =>
+  (await show(server, `cd ${FOLDER} && make backup`)).trim(),
+);
 await act("Look into the archive with stock tools: age, zstd, tar", () =>
   show(server, `age -d -i ~/.config/sops/age/keys.txt ${archive} | zstd -d | tar tv`),
 );
@@ -70,7 +70,7 @@ await act("Make one more object, which the backup does not have", () =>
   show(server, "k3s kubectl create configmap after --from-literal=state=after"),
 );
 await act("Destroy the cluster: stop K3s, rm -rf /var/lib/rancher/k3s", () => wipeCluster(server));
-await act("Restore", () => show(server, `${PROGRAM} restore --yes`));
+await act("Restore", () => show(server, `cd ${FOLDER} && make restore ARGS=--yes`));
 
 await act("Compare", async () => {
   const after = await stateOf(server);
