@@ -6,6 +6,7 @@ const SOURCES = new URL("../../../src/", import.meta.url);
 
 /** Codes that need no hint, and why. */
 const WITHOUT: Readonly<Record<string, string>> = {
+  ANOTHER_ARCHIVE: "what was read back differs, and READ_BACK says what to do",
   INTERRUPTED: "whoever stopped it knows what comes next",
   LOSS_UNKNOWN: "the plan of a restore shows its sentence, and goes on",
   TOO_LATE: "the restore shows its sentence as the reason why there is no safety backup",
