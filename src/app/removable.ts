@@ -63,8 +63,10 @@ const WHATS: Readonly<Record<string, string>> = {
   undone: "data of a restore that was undone",
   unfinished: "parts of a reset that was cut off",
   aside: "moved aside by hand, as doctor said",
+  "newer-than-database": "files that K3s took for newer than a restored database",
 };
-const OURS = /^(before|undone|unfinished|aside)-(?:etcd-|\d{8}T\d+Z-)?(\d{8}T\d{6}Z)$/;
+const OURS =
+  /^(before|undone|unfinished|aside|newer-than-database)-(?:etcd-|\d{8}T\d+Z-)?(\d{8}T\d{6}Z)$/;
 
 async function movedByUs(input: RemovableInput): Promise<Piece[]> {
   const { folder, unfinished } = input;

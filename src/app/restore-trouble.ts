@@ -44,7 +44,8 @@ async function moveNewer(
   );
   if (ours.length === 0 || ours.length < files.length) return false;
   const stamp = host.now().toISOString().replace(/[-:.]/g, "");
-  const aside = `${server}/newer-than-database-${stamp}`;
+  // Of which restore it is, `doctor` wants to know.
+  const aside = `${server}/newer-than-database-${stamp}-${plan.id.slice(0, "20261123T023107Z".length)}`;
   await putGuard(host, JOURNAL);
   await stopService(host);
   await requireNoServer(host);

@@ -1,6 +1,7 @@
 /** A machine with K3s's program and ours, and nothing else: everything comes from the archive, or out of its datastore. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab, startBareServer } from "../lab/server.ts";
+import { examine } from "./doctor-host.ts";
 import { DATA, leftovers, restore } from "./restore-host.ts";
 import { FROM_USB, expectBack, plugIn, savedFrom, savedWithFlags, wipeHost } from "./usb.ts";
 import type { BareServer } from "../lab/server.ts";
@@ -109,6 +110,9 @@ describe.skipIf(skipWithoutLab())("a restore on a machine with K3s's program alo
       "else,node,node,k3s:agent",
     );
     await expectBack(host, saved);
+    const kept = (await examine(host)).removable.find(({ path }) => path.includes("newer-than"));
+    expect(kept?.path).toMatch(/\/server\/newer-than-database-\d{8}T\d{9}Z-\d{8}T\d{6}Z$/);
+    expect(kept?.restored_from).toContain("railiance-cluster_");
   }, 240_000);
 
   test("SQLite in another data folder, which its configuration names, comes back there", async () => {

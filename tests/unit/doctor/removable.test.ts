@@ -32,6 +32,7 @@ function layRestore(folder: string): void {
   put(`${folder}/server/db/before-20261123T023107Z/etcd/name`);
   put(`${folder}/server/undone-20261123T023107Z/token`);
   put(`${folder}/server/unfinished-20261123T023209123Z-20261123T023107Z/db-etcd/name`);
+  put(`${folder}/server/newer-than-database-20261123T023220456Z-20261123T023107Z/passwd`);
   put(
     `${folder}/state/restore-${ID}/journal`,
     `${JSON.stringify({ type: "plan", plan: { archive: ARCHIVE } })}\n`,
@@ -65,6 +66,11 @@ describe("what may be removed", () => {
       expect(byPath).toEqual([
         ["server/before-20261123T023107Z", "data from before a restore", ARCHIVE],
         ["server/db/before-20261123T023107Z", "data from before a restore", ARCHIVE],
+        [
+          "server/newer-than-database-20261123T023220456Z-20261123T023107Z",
+          "files that K3s took for newer than a restored database",
+          ARCHIVE,
+        ],
         ["server/undone-20261123T023107Z", "data of a restore that was undone", ARCHIVE],
         [
           "server/unfinished-20261123T023209123Z-20261123T023107Z",
