@@ -25,7 +25,11 @@ export const restoreCommand: Command = {
     { name: "plan", kind: "boolean", help: "only say what would happen" },
     { name: "yes", short: "y", kind: "boolean", help: "do not ask" },
     { name: "resume", kind: "boolean", help: "go on with a restore that was cut off" },
-    { name: "rollback", kind: "boolean", help: "go back to what was there before the restore" },
+    {
+      name: "rollback",
+      kind: "boolean",
+      help: "go back to what was there before, while a restore is unfinished",
+    },
     {
       name: "previous",
       kind: "boolean",
@@ -108,6 +112,13 @@ function checkCombination(input: Input, context: CommandContext): void {
   }
   if ((way === "resume" || way === "rollback") && input.positionals.length > 0) {
     throw usage(`restore --${way} goes on with the archive it began with`, restoreCommand);
+  }
+  const fixed = ["force", "keep", "previous"].find((name) => input.has(name));
+  if ((way === "resume" || way === "rollback") && fixed !== undefined) {
+    throw usage(
+      `restore --${way} keeps to the plan it began with: leave --${fixed} out`,
+      restoreCommand,
+    );
   }
   if ((way === "resume" || way === "rollback") && givesFit(input)) {
     throw usage(

@@ -21,6 +21,16 @@ describe("restore", () => {
     expect(await usageOf("restore", "--plan", "--resume")).toContain("either --plan or --resume");
     expect(await usageOf("restore", "--rollback", "x")).toContain("with the archive it began with");
   });
+
+  test("refuses what a restore that goes on or back would not look at", async () => {
+    for (const way of ["--resume", "--rollback"]) {
+      for (const flag of ["--force", "--keep", "--previous"]) {
+        expect(await usageOf("restore", way, flag)).toContain(
+          `restore ${way} keeps to the plan it began with: leave ${flag} out`,
+        );
+      }
+    }
+  });
 });
 
 describe("extract", () => {
