@@ -105,9 +105,12 @@ export async function movesOf(
 /** Log and index of an SQLite database come and go while K3s runs: what is not there now may be after the stop. */
 function withLogs(moves: readonly Move[]): Move[] {
   const hasDatabase = moves.some(({ from, had }) => had && from.endsWith("/state.db"));
-  return moves.map((one) =>
-    hasDatabase && /\/state\.db-(wal|shm)$/.test(one.from) ? { ...one, had: true } : one,
-  );
+  return moves.map((one) => (hasDatabase && isDatabaseLog(one.from) ? { ...one, had: true } : one));
+}
+
+/** Whether it is a path of SQLite's log or its index. */
+export function isDatabaseLog(path: string): boolean {
+  return /\/state\.db-(wal|shm)$/.test(path);
 }
 
 /** A mount point cannot be renamed, not by us and not by K3s's own reset (`db/etcd-old-…`). */
@@ -131,7 +134,7 @@ async function hasOwnDevice(server: string): Promise<boolean> {
 }
 
 /** Folders with what was there before; empty on a new host. */
-export function keptFolders(plan: RestorePlan): string[] {
+export function keptFolders(plan: Pick<RestorePlan, "moves">): string[] {
   const moved = plan.moves.filter(({ had }) => had);
   return [...new Set(moved.map(({ to }) => to.replace(/(\/before-[^/]+)\/.*$/, "$1")))];
 }

@@ -17,7 +17,7 @@ import { removeFile, removeFolder } from "../sys/remove.ts";
 import { syncTrees } from "../sys/sync-tree.ts";
 import { JOURNAL, closeJournal } from "./journal.ts";
 import { checkRestored } from "./restore-check.ts";
-import { keptFolders } from "./restore-plan.ts";
+import { moveAside } from "./restore-aside.ts";
 import { agentTokenFor } from "./restore-agent-token.ts";
 import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
@@ -70,7 +70,7 @@ export const RESTORE_STEPS: readonly Step[] = [
   FINISH,
 ];
 
-/** What joining a restored server has in common with a restore (peer-steps.ts). */
+/** What joining a restored server has in common with a restore (join-steps.ts). */
 export const COMMON_STEPS = { GUARD, STOP, ASIDE, START, FINISH } as const;
 
 /** What is left to do once the restored cluster was checked, or kept as it is; needs nothing of the archive. */
@@ -91,17 +91,6 @@ async function stop({ context, plan }: HostInput): Promise<string> {
   await requireNoServer(context.host);
   if (!plan.hadUnit) return "K3s was not installed as a service";
   return plan.wasRunning ? "K3s stopped" : "K3s was not running";
-}
-
-async function moveAside({ plan }: HostInput): Promise<string> {
-  for (const { from, to, undone, had } of plan.moves) {
-    if (!had || (await linkStatOf(from)) === undefined) continue; // moved before a cut
-    // Made while there is room: going back has to work on a full disk too.
-    await makeFolders(undone.slice(0, undone.lastIndexOf("/")), 0o700);
-    await moveDurably(from, to);
-  }
-  const kept = keptFolders(plan);
-  return kept.length === 0 ? "no data was there" : `today's data kept in ${kept.join(" and ")}`;
 }
 
 /** Each file with the copy of what was there; can be cut and run again. */
