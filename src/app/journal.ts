@@ -65,7 +65,7 @@ const planSchema = v.object({
   moves: v.array(move),
   files: v.array(file),
   wasRunning: v.boolean(),
-  /** It ran and was ready. */
+  /** It ran, and its API server said that it was ready. */
   wasReady: v.boolean(),
   hadUnit: v.boolean(),
   keep: v.boolean(),

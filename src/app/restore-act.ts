@@ -2,7 +2,7 @@
 import { OperatorError, messageOf } from "../errors.ts";
 import { removeFile, removeFolder } from "../sys/remove.ts";
 import { explainWriteError } from "../sys/write-errors.ts";
-import { rollBack, stateAfter } from "./restore-rollback.ts";
+import { BACK_NOT_READY, rollBack, stateAfter } from "./restore-rollback.ts";
 import { ballastFile } from "./restore-traces.ts";
 import type { Context } from "./context.ts";
 import type { Journal, RestorePlan, StepName } from "./journal.ts";
@@ -91,15 +91,7 @@ async function undo(
   try {
     await rollBack(context, { plan, journal, reason: sentence });
   } catch (second) {
-    return new OperatorError(
-      "error",
-      "ROLLBACK_FAILED",
-      `${sentence}; going back failed too: ${messageOf(second)}`,
-      {
-        hint: goingBackAgain(second),
-        cause: second,
-      },
-    );
+    return goingBackFailed(sentence, second);
   }
   return new OperatorError(
     known?.exit ?? "error",
@@ -118,6 +110,23 @@ function whatFailed(context: Context, error: unknown, current: string): string {
     return `the restore was ${/^stopped by \w+/.exec(error.message)?.[0] ?? "stopped"} while ${current}`;
   }
   return `the restore failed while ${current}: ${messageOf(error)}`;
+}
+
+function goingBackFailed(sentence: string, error: unknown): OperatorError {
+  const options = { cause: error };
+  if (error instanceof OperatorError && error.code === BACK_NOT_READY) {
+    const { hint } = error;
+    return new OperatorError("error", BACK_NOT_READY, `${sentence}; ${error.message}`, {
+      ...options,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+  return new OperatorError(
+    "error",
+    "ROLLBACK_FAILED",
+    `${sentence}; going back failed too: ${messageOf(error)}`,
+    { ...options, hint: goingBackAgain(error) },
+  );
 }
 
 function goingBackAgain(error: unknown): string {

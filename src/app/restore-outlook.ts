@@ -59,6 +59,7 @@ export async function outlookOn(
     archive: stage.path,
     manifest,
     dataDir,
+    settings,
     keep: options.keep,
     fit,
     peers: others.peers,

@@ -5,12 +5,14 @@ import { linkStatOf, readBytesIfPresent, statOf } from "../sys/files.ts";
 import { sha256Hex } from "../sys/hash.ts";
 import { GUARD_FILE } from "../k3s/guard.ts";
 import { localMembership } from "../k3s/members.ts";
+import { isReady } from "../k3s/ready.ts";
 import { serviceState } from "../k3s/service.ts";
 import { readUnit } from "../k3s/unit.ts";
 import { datastoreSize } from "./estimate.ts";
 import { STATE_FOLDER } from "./places.ts";
 import { extraManifests } from "./restore-extra.ts";
 import type { Manifest } from "../archive/manifest.ts";
+import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
 import type { HostFit } from "./host-fit.ts";
 import type { FileChange, Move, PeerRecord, RestorePlan } from "./journal.ts";
@@ -33,6 +35,8 @@ export interface PlanInput {
   readonly archive: string;
   readonly manifest: Manifest;
   readonly dataDir: string;
+  /** Of the K3s on this host as it is now. */
+  readonly settings: Settings;
   readonly keep: boolean;
   /** Files made to fit this host; each takes the place of the archive's own. */
   readonly fit: Pick<HostFit, "files">;
@@ -62,7 +66,10 @@ export async function planRestore(context: Context, input: PlanInput): Promise<R
     files: await fileChanges(input, folder),
     wasRunning: state === "active" || state === "activating",
     // With the other servers stopped one of several has no quorum, and going back cannot wait for it.
-    wasReady: state === "active" && !(await isOneOfSeveral(input.dataDir)),
+    wasReady:
+      state === "active" &&
+      !(await isOneOfSeveral(input.dataDir)) &&
+      (await isReady(host, input.settings)),
     hadUnit: (await readUnit()) !== undefined,
     keep: input.keep,
     datastore: { kind: input.manifest.datastore.kind, bytes: datastoreSize(input.manifest) },

@@ -25,11 +25,15 @@ import type { Context } from "./context.ts";
 import type { Host } from "../sys/host.ts";
 import type { Journal, Move, RestorePlan } from "./journal.ts";
 
+/** Code of the error when everything is back in its place and K3s is not ready with it. */
+export const BACK_NOT_READY = "ROLLBACK_START";
+
 /**
  * Undoes a restore from whatever step it is at; can itself be cut and run again.
  * Signals do not stop it. Throws an OperatorError `ROLLBACK_START` when the old
- * state is back in place but does not become ready, and `HAS_VOTE` for a server
- * that joined a restored one and must not leave it any more.
+ * state is back in place but does not become ready (then the restore is over all the
+ * same: moving it once more would not help), and `HAS_VOTE` for a server that joined
+ * a restored one and must not leave it any more.
  */
 export async function rollBack(
   context: Context,
@@ -45,10 +49,11 @@ export async function rollBack(
   // A server that does not join must not go on with its old data: it is stopped in any case.
   const touched = plan.join !== undefined || ((await readJournal())?.begun.has("aside") ?? true);
   if (touched) await putBack(host, plan);
-  await startAgain(host, plan);
+  const problem = await startAgain(host, plan);
   await clearTraces(plan);
   await removeGuard(host);
   await closeJournal(plan);
+  if (problem !== undefined) throw notReady(problem);
   context.talk({ type: "done", text: stateAfter(plan) });
 }
 
@@ -114,22 +119,28 @@ async function moveAcross(from: string, to: string): Promise<void> {
   await removeFile(from);
 }
 
-/** K3s may still run, when the restore never came so far as to stop it. */
-async function startAgain(host: Host, plan: RestorePlan): Promise<void> {
-  if (!plan.wasRunning) return;
-  if ((await serviceState(host)) !== "active") {
-    await openGuard(host);
-    await startService(host);
+/** K3s may still run, when the restore never came so far as to stop it. Gives why it is not as before, in a phrase. */
+async function startAgain(host: Host, plan: RestorePlan): Promise<string | undefined> {
+  if (!plan.wasRunning) return undefined;
+  const runs = (await serviceState(host)) === "active";
+  if (!runs) await openGuard(host);
+  try {
+    if (!runs) await startService(host);
+    if (!plan.wasReady) return undefined;
+    return await untilReady(host, await readSettings({ dataDir: plan.dataDir }));
+  } catch (error) {
+    if (error instanceof OperatorError) return error.message;
+    throw error;
   }
-  if (!plan.wasReady) return;
-  const problem = await untilReady(host, await readSettings({ dataDir: plan.dataDir }));
-  if (problem === undefined) return;
-  throw new OperatorError(
+}
+
+function notReady(problem: string): OperatorError {
+  return new OperatorError(
     "error",
-    "ROLLBACK_START",
-    `what ran before is back in place, but is not ready: ${problem}`,
+    BACK_NOT_READY,
+    `what was there is back in place and K3s was started, but it is not ready: ${problem}`,
     {
-      hint: "look at: journalctl -u k3s; then once more: railiance-cluster restore --rollback",
+      hint: "look at: journalctl -u k3s; to restore another archive: railiance-cluster list, railiance-cluster restore ARCHIVE",
     },
   );
 }

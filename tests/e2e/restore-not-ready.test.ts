@@ -1,0 +1,107 @@
+/** Going back to a K3s that does not become ready any more: all is in its place, the restore is over, and another archive can be tried. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { untilReady } from "../fault/bench.ts";
+import { skipWithoutLab } from "../lab/server.ts";
+import { inPlaceOfK3s } from "./k3s-in-place.ts";
+import {
+  JOURNAL,
+  expectRefusal,
+  hostMovedOn,
+  leftovers,
+  makeObject,
+  objectsOf,
+  restore,
+} from "./restore-host.ts";
+import type { BareServer } from "../lab/server.ts";
+import type { Backup } from "./restore-host.ts";
+
+const CONFIG = "/etc/rancher/k3s/config.yaml";
+
+/** In a script in K3s's place `$restored` is yes for a start of restored data. */
+const RUN = `restored=
+case "$*" in *--cluster-reset*) ;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
+
+describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () => {
+  let server: BareServer;
+  let backup: Backup;
+  let before = "";
+  let wrap: (script: string) => void;
+
+  beforeAll(async () => {
+    ({ server, backup, before } = await hostMovedOn());
+    wrap = await inPlaceOfK3s(server, RUN);
+    // K3s's own five seconds between two starts are only waiting here.
+    server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
+    await server.must("systemctl daemon-reload");
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+  afterEach(async () => {
+    wrap("");
+    // One failure shall not make all the others fail.
+    if (server.exists(JOURNAL)) await restore(server, "--rollback");
+  }, 120_000);
+
+  test("what was there and cannot start any more is put back all the same, and the next archive can be tried", async () => {
+    const config = server.read(CONFIG);
+    before = await objectsOf(server);
+    server.write(CONFIG, `${config}\nkube-apiserver-arg: no-such-flag=1\n`); // K3s runs, and has not read it yet
+    try {
+      wrap(`[ -n "$restored" ] && exit 1`);
+      const result = await restore(server, "--yes");
+      expectRefusal(result, {
+        exit: 1,
+        says: /the restored cluster is not well: .*; what was there is back in place and K3s was started, but it is not ready: (systemd has given K3s up|K3s has ended \d+ times) \(.+\)$/,
+        hint: "railiance-cluster restore ARCHIVE",
+      });
+      expect(result.stderr).toContain("journalctl -u k3s");
+      expect(result.stderr.slice(result.stderr.indexOf("error: "))).not.toContain("--rollback");
+      expect(await leftovers(server)).toBe("");
+      expect(server.read(CONFIG)).toContain("no-such-flag");
+      wrap("");
+      const next = await restore(server, `--yes ${backup.archive}`);
+      expect({ exit: next.exitCode, stderr: next.stderr }).toEqual({
+        exit: 0,
+        stderr: expect.stringContaining("K3s is free again"),
+      });
+      expect(await objectsOf(server)).toBe(backup.objects);
+      expect(server.read(CONFIG)).toBe(config);
+      expect(await leftovers(server)).toBe("");
+      await makeObject(server, "later");
+    } finally {
+      server.write(CONFIG, config);
+    }
+  }, 240_000);
+
+  test("--rollback says the same when the old K3s cannot start, and ends", async () => {
+    const config = server.read(CONFIG);
+    before = await objectsOf(server);
+    wrap(`[ -n "$restored" ] && exit 1`);
+    expect((await restore(server, "--yes --keep")).exitCode).toBe(1);
+    const [kept = ""] = server.read(JOURNAL).split("\n");
+    expect(kept).toContain('"wasReady":true');
+    wrap(`case "$1" in server) exit 1;; esac`);
+    expectRefusal(await restore(server, "--rollback"), {
+      exit: 1,
+      says: "what was there is back in place and K3s was started, but it is not ready: ",
+      hint: "restore ARCHIVE",
+    });
+    wrap("");
+    expect(await leftovers(server)).toBe("");
+    expect(server.read(CONFIG)).toBe(config);
+    await server.must("systemctl reset-failed k3s; systemctl start --no-block k3s");
+    await untilReady(server);
+    expect(await objectsOf(server)).toBe(before);
+  }, 240_000);
+
+  test("a K3s that is active and not ready was not ready before: going back does not wait for it", async () => {
+    wrap(
+      `[ -n "$restored" ] && exit 1; case "$*" in *--raw=/readyz*) [ ! -e ${JOURNAL} ] && exit 1;; esac`,
+    );
+    expectRefusal(await restore(server, "--yes"), {
+      exit: 1,
+      says: /; what was there before was started again; it was not ready then either$/,
+    });
+    wrap("");
+    expect(await leftovers(server)).toBe("");
+  }, 240_000);
+});
