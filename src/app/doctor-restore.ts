@@ -77,7 +77,8 @@ function guardChecks(
     ];
   }
   // Nothing is half done yet, or the restored cluster is meant to run.
-  const isHarmless = journal !== undefined && (!journal.begun.has("aside") || journal.kept);
+  const isHarmless =
+    journal !== undefined && (!journal.begun.has("aside") || journal.kept || isChecked(journal));
   if (!guard.on) {
     if (isHarmless) return [];
     return [
@@ -102,6 +103,10 @@ function guardChecks(
       { exit: "refused", hint: `rm ${shellWord(GUARD_OPEN_FILE)} && ${reload}` },
     ),
   ];
+}
+
+function isChecked({ done, rollingBack }: JournalState): boolean {
+  return done.has("check") && !rollingBack;
 }
 
 /** `isHeld`: a restore that is not finished says why already. `isNew`: K3s has no data here yet. */

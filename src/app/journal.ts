@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { OperatorError } from "../errors.ts";
 import { writeFileAtomic } from "../sys/atomic.ts";
 import { openAppendLog } from "../sys/append-log.ts";
-import { readTextIfPresent } from "../sys/files.ts";
+import { linkStatOf, readTextIfPresent } from "../sys/files.ts";
 import { moveDurably } from "../sys/moves.ts";
 import { STATE_FOLDER } from "./places.ts";
 
@@ -172,7 +172,15 @@ async function dropCutLine(): Promise<void> {
 
 /** Files the journal away: from then on nothing of the restore is left to do. */
 export async function closeJournal(plan: RestorePlan): Promise<void> {
-  await moveDurably(JOURNAL, `${plan.folder}/journal`);
+  const filed = `${plan.folder}/journal`;
+  try {
+    await moveDurably(JOURNAL, filed);
+  } catch (error) {
+    // Only the sync of its folder failed. Should a power cut bring it back, it is ended once more.
+    const isFiled =
+      (await linkStatOf(JOURNAL)) === undefined && (await linkStatOf(filed)) !== undefined;
+    if (!isFiled) throw error;
+  }
 }
 
 function parseLine(text: string): v.InferOutput<typeof lineSchema> {
@@ -190,6 +198,6 @@ function parseLine(text: string): v.InferOutput<typeof lineSchema> {
 /** K3s stays held back: whether its data is whole only the journal could tell. */
 function damaged(what: string): OperatorError {
   return new OperatorError("error", "JOURNAL_DAMAGED", `${JOURNAL} is damaged: it ${what}`, {
-    hint: "K3s is held back while that file is there; what ran before is in server/before-… and server/db/before-… below its data folder: move it back by hand, or follow RUNBOOK.md of the archive, and only then move the file away",
+    hint: `K3s is held back while that file is there; the data from before is in server/before-… and server/db/before-… below its data folder, configuration and units that were replaced in ${STATE_FOLDER}/restore-…/before: move all of it back by hand, or follow RUNBOOK.md of the archive, and only then move the file away`,
   });
 }

@@ -20,12 +20,16 @@ export interface Case extends Order {
   readonly kind: string;
 }
 
-/** Each operation with each answer, once; counted among those of its kind, for not every answer fits every kind. */
-export function single(operations: readonly Operation[]): Case[] {
+/**
+ * Each operation with each answer, once, beginning with the one at `first`; counted among those of
+ * its kind, for not every answer fits every kind.
+ */
+export function single(operations: readonly Operation[], first = 0): Case[] {
   const seen = new Map<string, number>();
-  return operations.flatMap(({ kind, path }) => {
+  return operations.flatMap(({ kind, path }, index) => {
     const number = (seen.get(kind) ?? 0) + 1;
     seen.set(kind, number);
+    if (index < first) return [];
     const about = `at ${kind} ${number} (${path})`;
     return (ANSWERS[kind] ?? []).map((action) => ({
       number,
@@ -38,9 +42,12 @@ export function single(operations: readonly Operation[]): Case[] {
 }
 
 /** Each operation once, with an answer drawn for it. */
-export function drawn(operations: readonly Operation[], chance: Chance): Case[] {
+export function drawn(
+  operations: readonly Operation[],
+  { chance, first = 0 }: { readonly chance: Chance; readonly first?: number },
+): Case[] {
   const answers = new Map<string, Case[]>();
-  for (const one of single(operations)) {
+  for (const one of single(operations, first)) {
     const key = `${one.kind} ${one.number}`;
     answers.set(key, [...(answers.get(key) ?? []), one]);
   }

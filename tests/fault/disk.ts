@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, test } from "bun:test";
 import { EXIT } from "../../src/errors.ts";
-import { JOURNAL } from "../e2e/restore-host.ts";
+import { JOURNAL, STATE } from "../e2e/restore-host.ts";
 import { ARCHIVES, PROGRAM } from "../e2e/workload.ts";
 import { skipWithoutLab } from "../lab/server.ts";
 import {
@@ -22,6 +22,7 @@ import { tallyOf } from "./tally.ts";
 import type { BareServer, CommandResult, Datastore } from "../lab/server.ts";
 import type { Bench, BenchPlace } from "./bench.ts";
 import type { Case } from "./disk-cases.ts";
+import type { Operation } from "./operations.ts";
 
 /** A full run under load; a limit for hangs only. */
 const LONG = 4 * 3_600_000;
@@ -82,10 +83,24 @@ export function describeDiskErrors(datastore: Datastore): void {
         const operations = await operationsOf(place.now.server, "restore --yes");
         await expectWell(place.now, ["backup"]);
         const chance = chanceFor(`disk restore ${datastore}`);
-        const cases = drawn(operations, chance);
+        const cases = drawn(operations, { chance });
         const count = rounds() >= FULL ? cases.length : 2 * rounds();
         const chosen = chance.sample(cases, count);
         await each("one failed operation of restore", chosen, restoreBadly);
+      },
+      LONG,
+    );
+
+    test(
+      "at any one operation of the end of a restore",
+      async () => {
+        const operations = await operationsOf(place.now.server, "restore --yes");
+        await expectWell(place.now, ["backup"]);
+        const chance = chanceFor(`disk end ${datastore}`);
+        const cases = drawn(operations, { chance, first: endOf(operations) });
+        const count = rounds() >= FULL ? cases.length : rounds();
+        const chosen = chance.sample(cases, count);
+        await each("one failed operation of the end of restore", chosen, restoreBadly);
       },
       LONG,
     );
@@ -104,6 +119,16 @@ export function describeDiskErrors(datastore: Datastore): void {
       LONG,
     );
   });
+}
+
+/** Where the end of a restore begins: with the journal's line that the check has passed, the last but one. */
+function endOf(operations: readonly Operation[]): number {
+  const lines = operations.flatMap(({ kind, path }, index) =>
+    kind === "write" && path === JOURNAL ? [index] : [],
+  );
+  const first = lines.at(-2);
+  if (first === undefined) throw new Error("the restore wrote no journal");
+  return first;
 }
 
 async function backUpBadly(bench: Bench, one: Case): Promise<void> {
@@ -127,22 +152,43 @@ async function restoreBadly(bench: Bench, one: Case): Promise<void> {
   const { server } = bench;
   const result = await runBadly(server, "restore --yes", one);
   requireSentence(result);
+  await requireFit(server, result);
   if (server.exists(JOURNAL)) {
     if (result.exitCode === 0) throw new Error("it ended well, and its journal is still there");
     if (!/restore --(rollback|resume)/.test(result.stderr)) {
       throw new Error(`a journal is there, and nobody says what to do: ${result.stderr}`);
     }
+    const ended = NOT_ENDED.test(result.stderr);
     const goneBack = server.read(JOURNAL).includes('"type":"rollback"');
-    await recover(bench, goneBack || one.number % 2 === 0 ? "--rollback" : "--resume");
+    const back = goneBack || (one.number % 2 === 0 && !ended);
+    await recover(bench, back ? "--rollback" : "--resume");
     return;
   }
   // A folder that could not be removed is removed at the next start.
   if (one.kind === "unlink" || one.lasting === true) {
     await server.must(`${PROGRAM} restore --plan`);
   }
-  const side = await expectWell(bench, result.exitCode === 0 ? ["backup"] : ["before", "backup"]);
-  if (side === "backup" && result.exitCode !== 0 && !/runs|restored/.test(result.stderr)) {
-    throw new Error(`it restored, and says something else: ${result.stderr}`);
+  await expectWell(bench, [result.exitCode === 0 ? "backup" : "before"]);
+}
+
+const NOT_ENDED = /error: restored and checked, but could not end: /;
+
+/** What has passed its check is never undone, and what is said is so by the journal, wherever that lies by now. */
+async function requireFit(server: BareServer, { exitCode, stderr }: CommandResult): Promise<void> {
+  const { stdout: journal } = await server.run(
+    `cat ${JOURNAL} ${STATE}/restore-*/journal 2>/dev/null`,
+  );
+  const passed = journal.includes('"type":"done","step":"check"');
+  const undone = journal.includes('"type":"rollback"');
+  const isOver = !server.exists(JOURNAL);
+  if (undone && (passed || NOT_ENDED.test(stderr))) {
+    throw new Error(`a restore that had passed its check was undone: ${stderr}`);
+  }
+  if (passed && exitCode !== 0 && !NOT_ENDED.test(stderr)) {
+    throw new Error(`it had passed its check, and it says something else: ${stderr}`);
+  }
+  if (undone && isOver && !stderr.includes("what ran before runs again")) {
+    throw new Error(`it went back, and does not say so: ${stderr}`);
   }
 }
 
