@@ -27,7 +27,7 @@ export function describePlan(plan: RestorePlan, manifest: Manifest, now: Date): 
           `manifests      ${extra.length} not in the archive moved aside too, or K3s would apply them: ${extra.join(", ")}`,
         ]),
     `what happens   hold K3s back, stop it, move data aside, put files back, ${restoreText(manifest)}, start, check`,
-    "way back       automatic if a check fails; by hand: railiance-cluster restore --rollback",
+    "way back       automatic if a check fails; while it is unfinished: railiance-cluster restore --rollback; once it has ended: the safety backup",
   ];
 }
 

@@ -13,6 +13,7 @@ import { makeArchive } from "./make-archive.ts";
 import { isReady } from "../k3s/ready.ts";
 import { roomFor } from "./restore-target.ts";
 import { wipeStaleArchives } from "./stale-archives.ts";
+import { shellWord } from "./shell-quote.ts";
 import type { Manifest } from "../archive/manifest.ts";
 import type { FoundIdentities } from "../keys/found.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -176,5 +177,5 @@ async function recipientsFor(context: Context, input: SafetyInput): Promise<read
 /** For the plan, without its label. */
 export function safetyPlanText(plan: SafetyPlan): string {
   if ("reason" in plan) return `NONE: ${plan.reason}; today's data is only moved aside`;
-  return `written first, to ${plan.folder}, for ${count(plan.recipients.length, "recipient")}`;
+  return `written first, to ${plan.folder}, for ${count(plan.recipients.length, "recipient")}; the way back once the restore has ended: railiance-cluster restore ${shellWord(plan.folder)}/FILE`;
 }

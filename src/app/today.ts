@@ -143,7 +143,7 @@ function sayWhenMissing(context: Context, result: SafetyBackup): void {
     type: "warning",
     code: "NO_SAFETY_BACKUP",
     message: `what is here now was not saved as an archive of its own: ${result.reason}`,
-    hint: "it is kept beside its place (server/before-…), and goes back on its own if the restore fails",
+    hint: `it is kept: the data beside its place (server/before-…), replaced configuration and units in ${STATE_FOLDER}/restore-…/before; it goes back on its own if the restore fails`,
   });
 }
 

@@ -214,7 +214,7 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
         expectRefusal(await restore(server, way), {
           exit: 1,
           says: `${JOURNAL} is damaged`,
-          hint: "before-",
+          hint: `server/before-… and server/db/before-… below its data folder, configuration and units that were replaced in ${STATE}/restore-…/before`,
         });
       }
       await expectHeldBack(server);

@@ -64,7 +64,12 @@ for (const datastore of ["etcd", "sqlite"] satisfies Datastore[]) {
       const { stdout } = await planOf(server);
       expect(stdout).toMatch(/^lost since {5}\+ \d+ objects? created +default\/configmap\/after/m);
       expect(stdout).toMatch(/^takes {10}about .+, an estimate from the database's size/m);
-      expect(stdout).toContain(`safety backup  written first, to ${APART}, for 1 recipient\n`);
+      expect(stdout).toContain(
+        `safety backup  written first, to ${APART}, for 1 recipient; the way back once the restore has ended: railiance-cluster restore ${APART}/FILE\n`,
+      );
+      expect(stdout).toMatch(
+        /^way back .*; while it is unfinished: railiance-cluster restore --rollback; once it has ended: the safety backup$/m,
+      );
       expect(server.exists(APART)).toBe(false);
     }, 60_000);
 
