@@ -113,7 +113,10 @@ function checkCombination(input: Input, context: CommandContext): void {
   if ((way === "resume" || way === "rollback") && input.positionals.length > 0) {
     throw usage(`restore --${way} goes on with the archive it began with`, restoreCommand);
   }
-  const fixed = ["force", "keep", "previous"].find((name) => input.has(name));
+  // Going on knocks at the other servers again, and only the operator knows whose an address is by now.
+  const fixed = (way === "resume" ? ["keep", "previous"] : ["force", "keep", "previous"]).find(
+    (name) => input.has(name),
+  );
   if ((way === "resume" || way === "rollback") && fixed !== undefined) {
     throw usage(
       `restore --${way} keeps to the plan it began with: leave --${fixed} out`,
