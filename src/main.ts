@@ -1,8 +1,8 @@
-/** argv in, exit code out; the only `process.exit`. */
+/** argv in, exit code out; the only `process.exit` but that of a second Ctrl-C (sys/signals.ts). */
 import { EXIT } from "./errors.ts";
 import { forbidCoreDumps } from "./sys/libc.ts";
 import { realHost } from "./sys/real-host.ts";
-import { abortOnSignals } from "./sys/signals.ts";
+import { abortOnSignals, exitOnSecondInterrupt } from "./sys/signals.ts";
 import { realTerminal } from "./sys/terminal.ts";
 import { VERSION_LINE } from "./version.ts";
 
@@ -10,12 +10,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Nothing of a cluster is for other eyes, whatever the caller's umask.
   process.umask(0o077);
   const signal = abortOnSignals();
-  let interrupts = 0;
-  process.on("SIGINT", () => {
-    interrupts += 1;
-    // The first one unwinds; who presses again does not want to wait.
-    if (interrupts > 1) process.exit(EXIT.interrupted);
-  });
+  exitOnSecondInterrupt();
   const host = realHost(signal);
   const terminal = await realTerminal(host.env, signal);
   // Answered before the rest is loaded, which takes as long again.

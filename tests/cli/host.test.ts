@@ -135,21 +135,25 @@ for (const { name, command } of PROGRAMS) {
       }
     });
 
-    test.skipIf(!isRoot)("ends at once on a second SIGINT", async () => {
-      await using hanging = await hangingK3s("trap '' TERM; for i in 1 2 3 4; do sleep 1; done");
-      const { code } = await run([...command, "backup"], {
-        env: hanging.env,
-        during: async (child: ChildProcess) => {
-          await hanging.started(child);
-          child.kill("SIGINT");
-          await new Promise((resolve) => setTimeout(resolve, 300));
-          child.kill("SIGINT");
-        },
-      });
-      expect(code).toBe(130);
-      // The one that unwinds would have written it.
-      expect(await hanging.result()).toBeUndefined();
-    });
+    test.skipIf(!isRoot)(
+      "ends at once on a second SIGINT, and says that nothing was put back",
+      async () => {
+        await using hanging = await hangingK3s("trap '' TERM; for i in 1 2 3 4; do sleep 1; done");
+        const { code, stderr } = await run([...command, "backup"], {
+          env: hanging.env,
+          during: async (child: ChildProcess) => {
+            await hanging.started(child);
+            child.kill("SIGINT");
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            child.kill("SIGINT");
+          },
+        });
+        expect(code).toBe(130);
+        expect(stderr).toContain("stopped at once, nothing was put back");
+        // The one that unwinds would have written it.
+        expect(await hanging.result()).toBeUndefined();
+      },
+    );
   });
 }
 
