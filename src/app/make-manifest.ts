@@ -11,6 +11,7 @@ import { explainWriteError } from "../sys/write-errors.ts";
 import { THIS_PROCESS } from "../sys/this-process.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { findArchives } from "./archives.ts";
+import { madeHere } from "./own-archives.ts";
 import { timeText } from "../words.ts";
 import { runbook } from "./runbook.ts";
 import { loadSigningKey } from "./signing-key.ts";
@@ -96,7 +97,7 @@ async function describe(parts: ManifestParts): Promise<Manifest> {
     helm: collected.releases,
     ...(parts.canaries.length === 0 ? {} : { canaries: parts.canaries }),
     recipients: parts.recipients,
-    previous: await previousArchive(parts.directory),
+    previous: await previousArchive(parts.directory, parts.context.host.hostname),
     gaps: collected.gaps.map(({ code, message }) => ({ code, message })),
   };
 }
@@ -141,9 +142,10 @@ export function nodeNameOf(snapshotName: string, fallback: string): string {
   return /^(?:s2-|x-)?railiance-s2-[0-9a-f]{4}-(.+)-\d+$/.exec(snapshotName)?.[1] ?? fallback;
 }
 
-async function previousArchive(directory: string): Promise<Manifest["previous"]> {
+/** The newest of this host: others may share the folder. */
+async function previousArchive(directory: string, hostname: string): Promise<Manifest["previous"]> {
   try {
-    const [newest] = await findArchives(directory);
+    const [newest] = madeHere(await findArchives(directory), hostname);
     if (newest === undefined) return null;
     return {
       name: newest.name,

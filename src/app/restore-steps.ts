@@ -101,6 +101,7 @@ export async function putFiles({ context, plan }: HostInput): Promise<string> {
       await copyDurably(file.target, file.kept);
     }
     if (file.folder !== undefined) await makeFolders(dirname(file.target), file.folder);
+    if (file.target.startsWith(`${plan.dataDir}/`)) await makeDataFolder(plan, file.target);
     await placeFile(stagedPath(plan, file.entry), file.target, file);
   }
   await reloadUnits(context.host);
@@ -108,6 +109,12 @@ export async function putFiles({ context, plan }: HostInput): Promise<string> {
   return plan.files.length === 0
     ? "every configuration file was already as in the archive"
     : `${plan.files.length} files put back`;
+}
+
+/** For a file in an empty data folder: that one is open to all, what is in it to root alone, as K3s makes them. */
+async function makeDataFolder({ dataDir }: RestorePlan, file: string): Promise<void> {
+  await makeFolders(dataDir, 0o755);
+  await makeFolders(dirname(file), 0o700);
 }
 
 async function reset(input: StepInput): Promise<string> {
@@ -119,11 +126,9 @@ async function reset(input: StepInput): Promise<string> {
   await clearTorso(plan, context.host.now());
   // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).
   const token = stagedPath(plan, tokenPath(manifest));
-  await placeFile(token, `${plan.dataDir}/server/token`, {
-    mode: 0o600,
-    uid: 0,
-    gid: 0,
-  });
+  const place = `${plan.dataDir}/server/token`;
+  await makeDataFolder(plan, place);
+  await placeFile(token, place, { mode: 0o600, uid: 0, gid: 0 });
   if (manifest.datastore.kind === "sqlite") await placeDatabase(plan, manifest);
   else await resetDatabase(input);
   const { signal } = context.host;

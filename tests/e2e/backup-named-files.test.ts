@@ -54,6 +54,8 @@ END
     expect((await server.must(`stat -c '%a %u:%g' ${PSA} ${AUDIT}`)).trim()).toBe(
       "600 0:0\n640 0:6",
     );
+    const folders = await server.must(`stat -c '%a %n' ${DATA} ${DATA}/server ${DATA}/agent/etc`);
+    expect(folders).toBe(`755 ${DATA}\n700 ${DATA}/server\n700 ${DATA}/agent/etc\n`);
     expect(server.read(`${DATA}/server/logs/audit.log`)).toContain('"level":"Metadata"');
     expect(await leftovers(server)).toBe("");
   }, 240_000);

@@ -144,7 +144,9 @@ describe.skipIf(skipWithoutLab())("the end of a restore", () => {
     const done = readOperations(server);
     const filed = done.findIndex(({ kind, path }) => kind === "rename" && path === JOURNAL);
     const next = done[filed + 1];
-    expect(next).toMatchObject({ kind: "sync", path: expect.stringMatching(/\/restore-[^/]+$/) });
+    // Not toMatchObject(): it puts the matcher in the place of what it matched (Bun 1.4.5).
+    expect(next?.kind).toBe("sync");
+    expect(next?.path).toMatch(/\/restore-[^/]+$/);
     expect(server.read("/root/operations")).toContain(`${next?.number} sync ${next?.path} <- EIO`);
     expect({ exit: result.exitCode, stderr: result.stderr }).toEqual({
       exit: 0,
