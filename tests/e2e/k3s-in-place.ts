@@ -1,9 +1,14 @@
 /** A script in K3s's place: it sees every call, and what it does not answer itself goes on to K3s. */
+import { JOURNAL } from "./restore-host.ts";
 import type { BareServer } from "../lab/server.ts";
 
 const PLACE = "/usr/local/bin/k3s";
 /** Where K3s lies then; `$real` in the script. */
 export const REAL = `${PLACE}.real`;
+
+/** As settings: `$reset` is yes in the reset of a restore, `$restored` in a start of what it restored. */
+export const IN_A_RESTORE = `reset=; restored=
+case "$*" in *--cluster-reset*) reset=yes;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
 
 /**
  * Moves K3s out of its place. Gives what puts a script there (bash, before K3s is called); an empty

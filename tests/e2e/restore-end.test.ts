@@ -4,7 +4,7 @@ import { untilReady } from "../fault/bench.ts";
 import { faulty, forgetOperations, readOperations, wasMet } from "../fault/operations.ts";
 import { skipWithoutLab } from "../lab/server.ts";
 import { checkOf, examine } from "./doctor-host.ts";
-import { inPlaceOfK3s } from "./k3s-in-place.ts";
+import { IN_A_RESTORE, inPlaceOfK3s } from "./k3s-in-place.ts";
 import {
   JOURNAL,
   expectRefusal,
@@ -21,10 +21,6 @@ import type { Backup } from "./restore-host.ts";
 
 const GUARD = "/etc/systemd/system/k3s.service.d/zz-railiance-restore.conf";
 
-/** In a script in K3s's place `$restored` is yes for a start of restored data. */
-const RUN = `restored=
-case "$*" in *--cluster-reset*) ;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
-
 describe.skipIf(skipWithoutLab())("the end of a restore", () => {
   let server: BareServer;
   let backup: Backup;
@@ -32,7 +28,7 @@ describe.skipIf(skipWithoutLab())("the end of a restore", () => {
 
   beforeAll(async () => {
     ({ server, backup } = await hostMovedOn());
-    wrap = await inPlaceOfK3s(server, RUN);
+    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
     // K3s's own five seconds between two starts are only waiting here.
     server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
     await server.must("systemctl daemon-reload");

@@ -1,7 +1,7 @@
 /** K3s, the disk or the restored cluster fail in the middle of a restore: what ran before runs again. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab } from "../lab/server.ts";
-import { REAL, inPlaceOfK3s } from "./k3s-in-place.ts";
+import { IN_A_RESTORE, REAL, inPlaceOfK3s } from "./k3s-in-place.ts";
 import {
   DATA,
   JOURNAL,
@@ -18,10 +18,6 @@ import {
 import type { BareServer } from "../lab/server.ts";
 import type { Backup } from "./restore-host.ts";
 
-/** In a script in K3s's place `$reset` is yes for a reset, `$restored` for a start of restored data. */
-const RUN = `reset=; restored=
-case "$*" in *--cluster-reset*) reset=yes;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
-
 describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
   let server: BareServer;
   let backup: Backup;
@@ -30,7 +26,7 @@ describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
 
   beforeAll(async () => {
     ({ server, backup } = await hostWithBackup());
-    wrap = await inPlaceOfK3s(server, RUN);
+    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
     // K3s's own five seconds between two starts are only waiting here; five in ten seconds are too many for systemd.
     server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
     await server.must("systemctl daemon-reload");

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { untilReady } from "../fault/bench.ts";
 import { skipWithoutLab } from "../lab/server.ts";
-import { inPlaceOfK3s } from "./k3s-in-place.ts";
+import { IN_A_RESTORE, inPlaceOfK3s } from "./k3s-in-place.ts";
 import {
   JOURNAL,
   expectRefusal,
@@ -17,10 +17,6 @@ import type { Backup } from "./restore-host.ts";
 
 const CONFIG = "/etc/rancher/k3s/config.yaml";
 
-/** In a script in K3s's place `$restored` is yes for a start of restored data. */
-const RUN = `restored=
-case "$*" in *--cluster-reset*) ;; server*) [ -e ${JOURNAL} ] && ! grep -q '"type":"rollback"' ${JOURNAL} && restored=yes;; esac`;
-
 describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () => {
   let server: BareServer;
   let backup: Backup;
@@ -29,7 +25,7 @@ describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () =>
 
   beforeAll(async () => {
     ({ server, backup, before } = await hostMovedOn());
-    wrap = await inPlaceOfK3s(server, RUN);
+    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
     // K3s's own five seconds between two starts are only waiting here.
     server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
     await server.must("systemctl daemon-reload");
