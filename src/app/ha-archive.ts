@@ -6,6 +6,7 @@ import { isSealed, sealedValues } from "../datastore/secrets-encryption.ts";
 import { readStoredSecret } from "../datastore/stored-secret.ts";
 import { isObject } from "../k3s/kubectl.ts";
 import { openArchiveFile } from "./archive-file.ts";
+import { tellDamagedHeader } from "./damaged-header.ts";
 import { stateOf } from "./ha-live.ts";
 import { newest } from "./ha-release-source.ts";
 import { readSidecar } from "./archives.ts";
@@ -62,7 +63,9 @@ async function readRecords(
   options: ArchiveOptions,
 ): Promise<ReadonlyMap<string, ReleaseState>> {
   await using file = await openArchiveFile(context, options.path);
-  const archive = await openArchive(file.stream(), options.identities);
+  const archive = await tellDamagedHeader(context, options.path, () =>
+    openArchive(file.stream(), options.identities),
+  );
   try {
     const states = new Map<string, ReleaseState>();
     for await (const { entry, body } of archive.entries()) {

@@ -52,6 +52,8 @@ export function pageOf(results: readonly FaultResult[]): string {
 
 Written by \`make test-faults\` from \`results.json\`; do not edit. "Lost" counts a cluster that was neither as in the backup nor as
 before, a partial archive that could be chosen, plaintext or a secret left, damage accepted, a wrong exit code or no plain sentence.
+"One failed operation": of a backup each file operation with each error that a disk can give for it, of a restore each operation once,
+with an error drawn for it.
 
 ${tableOf(results)}
 ${[...runs]
