@@ -16,6 +16,7 @@ import {
 import {
   CONFIG,
   etcdctl,
+  eventually,
   expectDone,
   expectMembers,
   join,
@@ -25,6 +26,7 @@ import {
 } from "../e2e/three-servers.ts";
 import { EXIT } from "../../src/errors.ts";
 import { startServers } from "../lab/servers.ts";
+import { untilReady } from "./bench.ts";
 import type { Backup } from "../e2e/restore-host.ts";
 import type { BareServer, CommandResult } from "../lab/server.ts";
 import type { Way } from "./bench.ts";
@@ -63,12 +65,16 @@ export async function joinBench(): Promise<JoinBench> {
 export async function asBefore({ restored, peer }: JoinBench): Promise<void> {
   const members = (await restored.must(etcdctl("member list"))).trim().split("\n");
   for (const [id = "", , name = ""] of members.map((line) => line.split(", "))) {
-    if (!name.startsWith(`${restored.name}-`)) {
-      await restored.must(etcdctl(`member remove ${id}`));
-    }
+    if (!name.startsWith(`${restored.name}-`)) await removeMember(restored, id);
   }
   await putBack(peer);
   await peer.must("systemctl enable --quiet k3s");
+}
+
+/** etcd refuses until all members have been connected for five seconds ("unhealthy cluster"). */
+async function removeMember(restored: BareServer, id: string): Promise<void> {
+  const isGone = `(${etcdctl("member list")}) > /run/members && ! grep -q ${id} /run/members`;
+  await eventually(restored, `(${etcdctl(`member remove ${id}`)}) || { ${isGone}; }`);
 }
 
 /** The arguments of the run that is cut. */
@@ -112,6 +118,8 @@ export async function expectJoined(bench: JoinBench): Promise<void> {
   const { restored, peer, backup } = bench;
   await expectMembers([restored, peer]);
   for (const server of [restored, peer]) {
+    // K3s ends when it loses its lease, as it may when members come and go; systemd starts it again.
+    await untilReady(server);
     const [objects, authority] = [await objectsOf(server), await authorityOf(server)];
     if (objects !== backup.objects) throw new Error(`${server.name} has other objects: ${objects}`);
     if (authority !== backup.authority) throw new Error(`${server.name} has another CA`);
