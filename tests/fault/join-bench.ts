@@ -133,7 +133,7 @@ async function expectOldData(bench: JoinBench): Promise<void> {
   const now = await oldDataOf(peer);
   if (now !== old) throw new Error(`not the old data but:\n${now}\nbefore:\n${old}`);
   if (await isActive(peer)) throw new Error("K3s runs after the way back");
-  await restored.must("k3s kubectl get --raw /readyz");
+  await untilReady(restored);
   await expectNothingLeft(peer);
 }
 
