@@ -113,9 +113,17 @@ export async function awaitFreshSecond(host: Host, dataDir: string): Promise<voi
  */
 export async function endReset(host: Host, pidFile: string): Promise<void> {
   const pid = Number((await readTextIfPresent(pidFile))?.trim());
-  if (!Number.isInteger(pid) || pid < 2) return;
+  // Empty after a power cut: it is not synced, for no reset outlives one.
+  if (Number.isInteger(pid) && pid > 1) await endProcess(host, pid);
+  await removeFile(pidFile);
+}
+
+async function endProcess(host: Host, pid: number): Promise<void> {
+  // After a boot the number may be anybody's, and many a server's.
   const runs = async (): Promise<boolean> =>
-    /\bserver\b/.test((await processWith(pid))?.command ?? "");
+    /\bk3s\b.*\bserver\b|\bserver\b.*--cluster-reset\b/s.test(
+      (await processWith(pid))?.command ?? "",
+    );
   const ended = async (timeout: number): Promise<boolean> =>
     (await waitFor(host, async () => ((await runs()) ? undefined : true), {
       timeout,
@@ -128,7 +136,6 @@ export async function endReset(host: Host, pidFile: string): Promise<void> {
       await ended(10_000);
     }
   }
-  await removeFile(pidFile);
 }
 
 function resetError(result: RunResult): OperatorError {

@@ -116,26 +116,30 @@ describe("endReset()", () => {
 
   test("leaves a process alone that only has the same number", async () => {
     await withFolder(async (folder) => {
-      const child = spawn("/usr/bin/sleep", ["60"], { stdio: "ignore" });
+      const child = spawn("bash", ["-c", 'exec -a "mosh-server new" sleep 60'], {
+        stdio: "ignore",
+      });
       const ended = new Promise((resolve) => child.once("exit", resolve));
-      writeFileSync(`${folder}/reset.pid`, `${child.pid}\n`);
+      const pid = child.pid ?? 0;
+      while (!((await processWith(pid))?.command ?? "").startsWith("mosh-server")) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      writeFileSync(`${folder}/reset.pid`, `${pid}\n`);
       await endReset(testHost(), `${folder}/reset.pid`);
       expect(child.exitCode).toBe(null);
-      expect(await processWith(child.pid ?? 0)).toEqual({
-        pid: child.pid ?? 0,
-        command: "/usr/bin/sleep 60",
-      });
+      expect(await processWith(pid)).toEqual({ pid, command: "mosh-server new 60" });
       child.kill("SIGKILL");
       await ended;
     });
   });
 
-  test("does nothing without a number, or with a senseless one", async () => {
+  test("ends nothing without a number, or with a senseless one; the file goes: a power cut empties it", async () => {
     await withFolder(async (folder) => {
       await endReset(testHost(), `${folder}/reset.pid`);
       for (const text of ["", "-1", "1", "0", "x"]) {
         writeFileSync(`${folder}/reset.pid`, text);
         await endReset(testHost(), `${folder}/reset.pid`);
+        expect(existsSync(`${folder}/reset.pid`)).toBe(false);
       }
     });
   });
