@@ -1,7 +1,7 @@
 /** Nodes and volumes of machines that are gone: named with what to type, never deleted. */
-import { OperatorError } from "../errors.ts";
+import { OperatorError, messageOf, systemCode } from "../errors.ts";
 import { nodeVolumes, nodesSince } from "../k3s/left-behind.ts";
-import { namesIn } from "../sys/files.ts";
+import { namesIn, statOf } from "../sys/files.ts";
 import { count } from "../words.ts";
 import { restoredUrl } from "./restore-next.ts";
 import { shellWord } from "./shell-quote.ts";
@@ -30,7 +30,7 @@ export async function leftBehind(
     const gone = volumes.filter(({ nodes }) => !nodes.some((node) => alive.has(node)));
     const here = volumes.filter(({ nodes }) => nodes.includes(nodeName) && alive.has(nodeName));
     const empty: NodeVolume[] = [];
-    for (const one of here) if ((await namesIn(one.path)).length === 0) empty.push(one);
+    for (const one of here) if (await isEmpty(one.path)) empty.push(one);
     return [
       ...silent.map((one) => silentNode(one, { settings, url })),
       ...gone.slice(0, SHOWN).map((one) => goneVolume(one, { settings, nodeName })),
@@ -39,11 +39,18 @@ export async function leftBehind(
       ...hidden(empty),
     ];
   } catch (error) {
-    if (!(error instanceof OperatorError)) throw error;
+    // Also what a disk says of a volume's folder: a good restore is not undone for it.
+    if (!(error instanceof OperatorError) && systemCode(error) === undefined) throw error;
     const code = "LEFT_BEHIND_UNKNOWN";
     const hint = `look at: ${settings.k3s} kubectl get nodes,pv`;
-    return [{ code, message: `nodes and volumes could not be listed: ${error.message}`, hint }];
+    return [{ code, message: `nodes and volumes could not be listed: ${messageOf(error)}`, hint }];
   }
+}
+
+/** A volume may be a file (`hostPath` of type File): that one has its data. */
+async function isEmpty(path: string): Promise<boolean> {
+  const info = await statOf(path);
+  return info === undefined || (info.isDirectory() && (await namesIn(path)).length === 0);
 }
 
 function hidden(list: readonly unknown[]): Warning[] {

@@ -1,6 +1,6 @@
 /** Nodes and volumes of machines that are gone: which are named, and what is said of them. */
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { leftBehind } from "../../../src/app/left-behind.ts";
 import { withFolder } from "../../helpers/folder.ts";
 import { testHost } from "../../helpers/host.ts";
@@ -111,6 +111,20 @@ describe("leftBehind()", () => {
       volume("here", "s1", { hostPath: { path: `${folder}/full` } }),
     ];
     expect(await said({ leases: ALIVE, nodes: ["s1"], volumes })).toEqual(["VOLUME_EMPTY gone"]);
+  });
+
+  test("a volume that is a file is there, and one whose place cannot be looked at fails nothing", async () => {
+    const file = (folder: string) => [
+      volume("file", "s1", { hostPath: { path: `${folder}/full/file` } }),
+    ];
+    expect(await said({ leases: ALIVE, nodes: ["s1"], volumes: file })).toEqual([]);
+    const loop = (folder: string) => {
+      symlinkSync(`${folder}/loop`, `${folder}/loop`);
+      return [volume("loop", "s1", { hostPath: { path: `${folder}/loop` } })];
+    };
+    const [warning] = await warningsOf({ leases: ALIVE, nodes: ["s1"], volumes: loop });
+    expect(warning?.code).toBe("LEFT_BEHIND_UNKNOWN");
+    expect(warning?.message).toContain("ELOOP");
   });
 
   test("names a dozen at the most, and says how many more", async () => {
