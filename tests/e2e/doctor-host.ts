@@ -45,11 +45,12 @@ export async function examine(server: BareServer, flags = ""): Promise<Answer> {
   return { exit: json.exitCode, checks: answer.checks, removable: answer.removable };
 }
 
-/** Names, sizes and modes of everything it looks at; K3s's own files change while it runs, and `etcd-tmp` comes and goes with each of its starts. */
+/** Names, sizes and modes of everything it looks at; K3s's own files change while it runs, and `etcd-tmp` comes and goes where it starts again and again. */
 async function footprint(server: BareServer): Promise<string> {
   const { stdout } = await server.run(
-    `find /var/lib/railiance /etc/systemd /etc/rancher /opt/backup /run/railiance /run/systemd/system.control /dev/shm -printf '%p %s %m %i\\n' 2>/dev/null | sort
-     find /var/lib/rancher/k3s/server -maxdepth 2 -printf '%p %m %i\\n' 2>/dev/null | grep -v -e kine.sock -e reset-flag -e etcd-tmp | sort`,
+    `[ "$(systemctl is-active k3s)" = activating ] && passing=etcd-tmp
+     find /var/lib/railiance /etc/systemd /etc/rancher /opt/backup /run/railiance /run/systemd/system.control /dev/shm -printf '%p %s %m %i\\n' 2>/dev/null | sort
+     find /var/lib/rancher/k3s/server -maxdepth 2 -printf '%p %m %i\\n' 2>/dev/null | grep -v -e kine.sock -e reset-flag -e "\${passing:-kine.sock}" | sort`,
   );
   return stdout;
 }
