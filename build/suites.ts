@@ -13,6 +13,7 @@ const BIN = "node_modules/.bin";
 /** Folders of tests/unit that cannot run under Deno, and why; all others do. */
 const NOT_UNDER_DENO: Readonly<Record<string, string>> = {
   checks: "tests the gates themselves, which run on Bun",
+  libc: "the C library is called through Bun",
 };
 
 /**

@@ -120,7 +120,12 @@ describe("a drill passes", () => {
     expect(against({ window: 300 })).toBe("away for 0.4 s, the window is 0.3 s");
     expect(against({ maxUnavailable: 300 })).toBe("away for 0.4 s, at most 0.3 s were allowed");
     const never = { ...evidence.figures, unavailable: undefined };
-    expect(against({ figures: never })).toBe("no recovery within the window of 30 s");
+    expect(against({ figures: never })).toBe(
+      "no recovery within the window of 30 s (most often the client saw: ECONNREFUSED)",
+    );
+    expect(against({ figures: { ...never, errors: {} } })).toBe(
+      "no recovery within the window of 30 s",
+    );
   });
 
   test("and not when acknowledged writes are lost, or nobody could look", () => {

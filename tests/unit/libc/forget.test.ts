@@ -17,7 +17,7 @@ function cached(path: string): number {
 }
 
 describe("createAtomicFile()", () => {
-  test.skipIf(inMemory || noFincore || !("Bun" in globalThis))(
+  test.skipIf(inMemory || noFincore)(
     "what was synced is no longer in memory: who reads it back reads the disk",
     async () => {
       await withFolder(async (folder) => {
