@@ -84,7 +84,7 @@ describe("pgpool with the wrong sr_check_password (the incident)", () => {
       });
       expect(code).toBe(12);
       expect(result).toMatchObject({ verdict: "failed", unavailable_ms: null, first_ok_at: null });
-      expect(result["reasons"]).toContain("no recovery within the window of 15 s");
+      expect(String(result["reasons"])).toContain("no recovery within the window of 15 s");
     },
     WAIT,
   );

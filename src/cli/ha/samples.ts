@@ -25,7 +25,7 @@ export const CHECKS_SAMPLE: Sample = {
   title: "A list of checks (ha/smoke.yaml)",
   text: `- {id: pool, pgpool: {via: "pg-pgpool.db:5432", nodes: 3, passwordFrom: {file: /etc/railiance/pg}}}
 - {id: bouncer, pgbouncer: {via: "bouncer.db:6432", passwordFrom: {file: /etc/railiance/pg}}}
-- {id: members, patroni: {members: ["10.0.0.1:8008", "10.0.0.2:8008"], standbys: 1}}
+- {id: members, patroni: {members: ["10.0.0.1:8008", "10.0.0.2:8008"], standbys: 1, synchronous: 1}}
 - {id: store, sentinel: {sentinels: ["10.0.0.1:26379", "10.0.0.2:26379"], master: store}}
 - {id: edge, http: {url: "https://192.0.2.10/", host: shop.example, anyCertificate: true}}
 - {id: replicas, timeout: 5s, endpoints: {namespace: web, service: nginx, min: 2}}`,

@@ -2,7 +2,6 @@
 import { connectPostgres } from "../../sys/postgres.ts";
 import { count } from "../../words.ts";
 import { poolNodes } from "../resolve/pgpool.ts";
-import { leaderOf, patroniMembers } from "../resolve/patroni.ts";
 import { bad, good } from "./outcome.ts";
 import type { PostgresAddress } from "../../sys/postgres.ts";
 import type { PoolNode } from "../resolve/pgpool.ts";
@@ -155,26 +154,5 @@ export async function checkPgbouncer(
     : bad(
         `${count(waiting, "client")} wait for a server connection`,
         "raise default_pool_size, or find what holds connections",
-      );
-}
-
-export async function checkPatroni(
-  members: readonly string[],
-  options: { readonly timeout: number; readonly standbys: number },
-): Promise<CheckOutcome> {
-  const found = await patroniMembers(members, options);
-  const leader = leaderOf(found);
-  if (leader === undefined)
-    return bad("Patroni has no leader", "look at: patronictl list, and at its store");
-  const standbys = found.filter(
-    ({ name, state }) => name !== leader.name && (state === "streaming" || state === "running"),
-  );
-  return standbys.length >= options.standbys
-    ? good(
-        `leader ${leader.name}, ${count(standbys.length, "standby").replace("standbys", "standbys")}`,
-      )
-    : bad(
-        `leader ${leader.name}, and only ${standbys.length} of ${options.standbys} standbys stream`,
-        "look at: patronictl list",
       );
 }

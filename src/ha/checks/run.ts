@@ -12,7 +12,8 @@ import {
   needCluster,
 } from "./cluster.ts";
 import { bad } from "./outcome.ts";
-import { checkPatroni, checkPgbouncer, checkPgpool, checkPostgres } from "./postgres.ts";
+import { checkPatroni } from "./patroni.ts";
+import { checkPgbouncer, checkPgpool, checkPostgres } from "./postgres.ts";
 import { checkSentinel } from "./redis.ts";
 import type { Cluster } from "../cluster.ts";
 import type { CheckSpec } from "../drill/check-schema.ts";
@@ -82,6 +83,7 @@ async function checkOnce(spec: CheckSpec, context: CheckContext): Promise<CheckO
       return await checkPatroni(spec.settings.members, {
         timeout,
         standbys: spec.settings.standbys,
+        synchronous: spec.settings.synchronous,
       });
     case "sentinel": {
       const { master, replicas, passwordFrom } = spec.settings;

@@ -24,7 +24,11 @@ const checkKinds = {
   }),
   pgbouncer: v.strictObject({ ...database, maxWaiting: v.optional(whole, 0) }),
   postgres: v.strictObject({ ...database, write: v.optional(v.boolean(), true) }),
-  patroni: v.strictObject({ members: v.pipe(v.array(address), v.minLength(1)), standbys: whole }),
+  patroni: v.strictObject({
+    members: v.pipe(v.array(address), v.minLength(1)),
+    standbys: whole,
+    synchronous: v.optional(whole, 0),
+  }),
   sentinel: v.strictObject({
     sentinels: v.pipe(v.array(address), v.minLength(1)),
     master: text,

@@ -25,7 +25,7 @@ export function reasonsAgainst(evidence: Evidence): string[] {
   const { figures } = evidence;
   const reasons: string[] = [];
   if (figures.unavailable === undefined) {
-    reasons.push(`no recovery within the window of ${spanText(evidence.window)}`);
+    reasons.push(`no recovery within the window of ${spanText(evidence.window)}${mostly(figures)}`);
   } else if (figures.unavailable > evidence.window) {
     reasons.push(
       `away for ${spanText(figures.unavailable)}, the window is ${spanText(evidence.window)}`,
@@ -53,4 +53,10 @@ export function reasonsAgainst(evidence: Evidence): string[] {
     reasons.push("the primary is the same as before, so nothing was proven");
   }
   return [...reasons, ...evidence.afterFailures];
+}
+
+/** What kept the client out, for whoever reads only the reasons. */
+function mostly({ errors }: Figures): string {
+  const [kind] = Object.keys(errors);
+  return kind === undefined ? "" : ` (most often the client saw: ${kind})`;
 }

@@ -16,6 +16,9 @@ export interface SqlProbeOptions {
 
 const TABLE = "railiance_drill";
 
+/** The table was acknowledged too: a primary that does not know it has lost that and all that was in it. */
+const UNDEFINED_TABLE = "SQLSTATE 42P01";
+
 export function sqlProbe(options: SqlProbeOptions): Probe {
   const { address, run, timeout, signal } = options;
   if (!/^[0-9a-z]+$/.test(run)) throw new TypeError("the run's name goes into SQL text");
@@ -56,8 +59,13 @@ export function sqlProbe(options: SqlProbeOptions): Probe {
     },
     async present() {
       // A write, for a balancing pooler sends plain reads to standbys, and one that lags would look like a loss.
-      const rows = await once(`update ${TABLE} set seq = seq where run = '${run}' returning seq`);
-      return new Set(rows.map((row) => Number(row["seq"])));
+      try {
+        const rows = await once(`update ${TABLE} set seq = seq where run = '${run}' returning seq`);
+        return new Set(rows.map((row) => Number(row["seq"])));
+      } catch (error) {
+        if (kindOfError(error) === UNDEFINED_TABLE) return new Set();
+        throw error;
+      }
     },
     async clear() {
       await once(`delete from ${TABLE} where run = '${run}'`);

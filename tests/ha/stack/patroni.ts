@@ -5,8 +5,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startPod } from "./pod.ts";
+import { psqlOf } from "./postgres.ts";
 import { freePort, until, workplace } from "./programs.ts";
-import { leaderOf, patroniMembers } from "../../../src/ha/resolve/patroni.ts";
+import { checkPatroni } from "../../../src/ha/checks/patroni.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface PatroniStack extends AsyncDisposable {
@@ -26,7 +27,7 @@ interface Member {
 const ETCD = resolve(process.env["LAB_BIN"] ?? `${import.meta.dirname}/../../../.lab/bin`, "etcd");
 const NAMES = ["pg1", "pg2", "pg3"];
 
-/** Ready when there is a leader, two standbys stream, and haproxy lets a client through. */
+/** Ready when there is a leader, two standbys stream, one of them synchronous, and haproxy lets a client through. */
 export async function startPatroni(): Promise<PatroniStack> {
   const work = workplace();
   try {
@@ -38,14 +39,7 @@ export async function startPatroni(): Promise<PatroniStack> {
     for (const member of members) startMember(work, { member, store });
     startProxy(work, { members, port });
     const addresses = members.map(({ api }) => `127.0.0.1:${api}`);
-    await until("a leader and two standbys", async () => {
-      const found = await patroniMembers(addresses, { timeout: 2_000 });
-      // Patroni calls a standby that streams "running" before 3.1, "streaming" since.
-      const standbys = found.filter(
-        ({ state, lag }) => /running|streaming/.test(state) && lag === 0,
-      );
-      return leaderOf(found) !== undefined && standbys.length === 2;
-    });
+    await untilWell(addresses);
     await until("a client through haproxy", () => {
       const where = ["-h", "127.0.0.1", "-p", String(port), "-U", "postgres"];
       const words = ["psql", "-XAtc", "select pg_is_in_recovery()", ...where, "postgres"];
@@ -61,6 +55,14 @@ export async function startPatroni(): Promise<PatroniStack> {
     await work[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function untilWell(members: readonly string[]): Promise<void> {
+  const expected = { timeout: 2_000, standbys: 2, synchronous: 1 };
+  await until(
+    "a leader and two standbys, one of them synchronous",
+    async () => (await checkPatroni(members, expected)).passed,
+  );
 }
 
 function startStore(
@@ -151,12 +153,39 @@ ${servers.join("\n")}
 }
 
 /** The check of this stack for `ha smoke`. */
-export function patroniCheck({ members }: PatroniStack, standbys: number): string {
+export function patroniCheck(
+  { members }: PatroniStack,
+  expected: { readonly standbys: number; readonly synchronous?: number },
+): string {
   const list = members.map((one) => `"${one}"`).join(", ");
-  return `{id: members, timeout: 10s, patroni: {members: [${list}], standbys: ${standbys}}}`;
+  const { standbys, synchronous = 1 } = expected;
+  return `{id: members, timeout: 10s, patroni: {members: [${list}], standbys: ${standbys}, synchronous: ${synchronous}}}`;
 }
 
 /** A write through haproxy. */
 export function patroniWrite({ port }: PatroniStack): string {
   return `{id: write, timeout: 10s, postgres: {via: "127.0.0.1:${port}"}}`;
+}
+
+/** Ends the stream to the standby nobody waits for, and lets none begin: its server runs on. */
+export async function cutOffStandby(stack: PatroniStack): Promise<{ readonly name: string }> {
+  const psql = psqlOf(stack.work);
+  const name = psql(
+    stack.port,
+    "select application_name from pg_stat_replication where sync_state = 'async'",
+  ).trim();
+  psql(stack.port, "alter role replicator nologin");
+  psql(
+    stack.port,
+    `select pg_terminate_backend(pid) from pg_stat_replication where application_name = '${name}'`,
+  );
+  const left = `select count(*) from pg_stat_replication where application_name = '${name}'`;
+  await until("the end of a stream", () => psql(stack.port, left).trim() === "0");
+  return { name };
+}
+
+/** Lets it stream again, and waits for that. */
+export async function reconnectStandby(stack: PatroniStack): Promise<void> {
+  psqlOf(stack.work)(stack.port, "alter role replicator login");
+  await untilWell(stack.members);
 }
