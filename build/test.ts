@@ -96,7 +96,9 @@ function report(results: readonly Result[]): boolean {
 }
 
 /** What failed stands at the end too: hours of output lie between, and a CI may keep only the last lines. */
-function tellFailures({ name: suite, failed }: Result): void {
+function tellFailures({ name: suite, failed, skipped, trouble }: Result): void {
+  if (trouble !== "")
+    console.log(`\nfailed: the suite ${suite}: ${[trouble, ...skipped].join(": ")}`);
   for (const { name, message } of failed) {
     console.log(`\nfailed in ${suite}: ${name}`);
     for (const line of message.slice(0, MESSAGE_LINES)) console.log(`  ${line}`);
