@@ -4,11 +4,10 @@ import { untilReady } from "../fault/bench.ts";
 import { faulty, forgetOperations, readOperations, wasMet } from "../fault/operations.ts";
 import { skipWithoutLab } from "../lab/server.ts";
 import { checkOf, examine } from "./doctor-host.ts";
-import { IN_A_RESTORE, inPlaceOfK3s } from "./k3s-in-place.ts";
+import { movedOn } from "./moved-on.ts";
 import {
   JOURNAL,
   expectRefusal,
-  hostMovedOn,
   isActive,
   leftovers,
   makeObject,
@@ -17,28 +16,22 @@ import {
 } from "./restore-host.ts";
 import type { Order } from "../fault/operations.ts";
 import type { BareServer, CommandResult } from "../lab/server.ts";
+import type { MovedOn } from "./moved-on.ts";
 import type { Backup } from "./restore-host.ts";
 
 const GUARD = "/etc/systemd/system/k3s.service.d/zz-railiance-restore.conf";
 
 describe.skipIf(skipWithoutLab())("the end of a restore", () => {
+  let host: MovedOn;
   let server: BareServer;
   let backup: Backup;
-  let wrap: (script: string) => void;
 
   beforeAll(async () => {
-    ({ server, backup } = await hostMovedOn());
-    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
-    // K3s's own five seconds between two starts are only waiting here.
-    server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
-    await server.must("systemctl daemon-reload");
+    host = await movedOn();
+    ({ server, backup } = host);
   }, 120_000);
-  afterAll(() => server[Symbol.asyncDispose]());
-  afterEach(async () => {
-    wrap("");
-    // One failure shall not make all the others fail.
-    if (server.exists(JOURNAL)) await restore(server, "--rollback");
-  }, 120_000);
+  afterAll(() => host[Symbol.asyncDispose]());
+  afterEach(() => host.settle(), 120_000);
 
   async function restoreOn(order: Order, flags = "--yes"): Promise<CommandResult> {
     forgetOperations(server);
@@ -154,7 +147,7 @@ describe.skipIf(skipWithoutLab())("the end of a restore", () => {
   }, 240_000);
 
   test("a cluster that was accepted is not taken back either when the end fails", async () => {
-    wrap(`[ -n "$restored" ] && exit 1`);
+    host.wrap(`[ -n "$restored" ] && exit 1`);
     const kept = await restore(server, "--yes --keep");
     expectRefusal(kept, {
       exit: 1,
@@ -166,7 +159,7 @@ describe.skipIf(skipWithoutLab())("the end of a restore", () => {
       says: "failed its check and was kept",
       hint: "accept it: railiance-cluster restore --resume; go back: railiance-cluster restore --rollback",
     });
-    wrap("");
+    host.wrap("");
     const journal: Order = { kinds: "rename", action: "EIO", number: 1, of: at(JOURNAL) };
     expectNotEnded(await restoreOn(journal, "--resume"), "accepted");
     expect((await restore(server, "--resume")).exitCode).toBe(0);

@@ -1,14 +1,14 @@
 /** K3s, the disk or the restored cluster fail in the middle of a restore: what ran before runs again. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab } from "../lab/server.ts";
-import { IN_A_RESTORE, REAL, inPlaceOfK3s } from "./k3s-in-place.ts";
+import { REAL } from "./k3s-in-place.ts";
+import { movedOn } from "./moved-on.ts";
 import {
   DATA,
   JOURNAL,
   STATE,
   authorityOf,
   expectRefusal,
-  hostWithBackup,
   isActive,
   leftovers,
   makeObject,
@@ -16,31 +16,21 @@ import {
   restore,
 } from "./restore-host.ts";
 import type { BareServer } from "../lab/server.ts";
+import type { MovedOn } from "./moved-on.ts";
 import type { Backup } from "./restore-host.ts";
 
 describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
+  let host: MovedOn;
   let server: BareServer;
   let backup: Backup;
   let before = "";
-  let wrap: (script: string) => void;
 
   beforeAll(async () => {
-    ({ server, backup } = await hostWithBackup());
-    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
-    // K3s's own five seconds between two starts are only waiting here; five in ten seconds are too many for systemd.
-    server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
-    await server.must("systemctl daemon-reload");
-    backup = { ...backup, objects: await objectsOf(server) };
-    await makeObject(server, "later");
-    before = await objectsOf(server);
+    host = await movedOn();
+    ({ server, backup, before } = host);
   }, 120_000);
-  afterAll(() => server[Symbol.asyncDispose]());
-  afterEach(async () => {
-    server.faults("");
-    wrap("");
-    // One failure shall not make all the others fail.
-    if (server.exists(JOURNAL)) await restore(server, "--rollback");
-  });
+  afterAll(() => host[Symbol.asyncDispose]());
+  afterEach(() => host.settle());
 
   async function expectRolledBack(): Promise<void> {
     expect(await isActive(server)).toBe(true);
@@ -63,13 +53,13 @@ describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
   }
 
   test("a reset that exits 0 and has done nothing", async () => {
-    wrap('[ -n "$reset" ] && exit 0');
+    host.wrap('[ -n "$reset" ] && exit 0');
     expectRefusal(await restore(server, "--yes"), { exit: 1, says: "what ran before runs again" });
     await expectRolledBack();
   }, 120_000);
 
   test("a reset that finds the disk full", async () => {
-    wrap(
+    host.wrap(
       `[ -n "$reset" ] && { echo 'time="x" level=fatal msg="starting kubernetes: write ${DATA}/server/db/etcd/member/snap/db: no space left on device"' >&2; exit 1; }`,
     );
     expectRefusal(await restore(server, "--yes"), {
@@ -86,7 +76,7 @@ describe.skipIf(skipWithoutLab())("a restore that fails half-way", () => {
     );
     try {
       // tmpfs gives whole pages: the journal is padded (JSON allows it) until its last one is full.
-      wrap(
+      host.wrap(
         `if [ -n "$reset" ]; then
   $real "$@"; code=$?
   truncate -s -1 ${JOURNAL}
@@ -110,7 +100,9 @@ fi`,
   }, 120_000);
 
   test("a K3s that does not start with the restored data", async () => {
-    wrap(`[ -n "$restored" ] && { echo 'time="x" level=fatal msg="ordered by a test"'; exit 1; }`);
+    host.wrap(
+      `[ -n "$restored" ] && { echo 'time="x" level=fatal msg="ordered by a test"'; exit 1; }`,
+    );
     expectRefusal(await restore(server, "--yes"), {
       exit: 1,
       // systemd's start limit and our own count of restarts are reached in the same moment.
@@ -124,7 +116,7 @@ fi`,
   const SQLITE = `[ -n "$restored" ] && { rm -rf ${DATA}/server/db/etcd; echo > /root/no-config; exec $real "$@" --config /root/no-config; }`;
 
   test("a K3s that comes up ready and empty, on SQLite", async () => {
-    wrap(SQLITE);
+    host.wrap(SQLITE);
     expectRefusal(await restore(server, "--yes"), {
       exit: 1,
       says: /K3s does not run on the restored etcd; .*; what ran before runs again$/,
@@ -150,7 +142,7 @@ fi`,
       says: "failed its check and was kept",
       hint: "--resume",
     });
-    wrap("");
+    host.wrap("");
     expect((await restore(server, "--rollback")).exitCode).toBe(0);
     await expectRolledBack();
   }, 120_000);
@@ -158,7 +150,7 @@ fi`,
   test("--keep, then --resume accepts it, also after a reboot; another restore brings the backup back", async () => {
     await emptied();
     expect((await restore(server, "--yes --keep")).exitCode).toBe(1);
-    wrap("");
+    host.wrap("");
     await server.cut();
     await server.boot();
     expect(await isActive(server)).toBe(false);
@@ -173,7 +165,7 @@ fi`,
 
   async function emptied(): Promise<void> {
     server.remove(`${DATA}/server/db/test-emptied`);
-    wrap(EMPTY);
+    host.wrap(EMPTY);
   }
 
   test("a database on a disk of its own is restored, and rolled back, within that disk", async () => {

@@ -2,47 +2,38 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { untilReady } from "../fault/bench.ts";
 import { skipWithoutLab } from "../lab/server.ts";
-import { IN_A_RESTORE, inPlaceOfK3s } from "./k3s-in-place.ts";
+import { movedOn } from "./moved-on.ts";
 import {
   JOURNAL,
   expectRefusal,
-  hostMovedOn,
   leftovers,
   makeObject,
   objectsOf,
   restore,
 } from "./restore-host.ts";
 import type { BareServer } from "../lab/server.ts";
+import type { MovedOn } from "./moved-on.ts";
 import type { Backup } from "./restore-host.ts";
 
 const CONFIG = "/etc/rancher/k3s/config.yaml";
 
 describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () => {
+  let host: MovedOn;
   let server: BareServer;
   let backup: Backup;
-  let before = "";
-  let wrap: (script: string) => void;
 
   beforeAll(async () => {
-    ({ server, backup, before } = await hostMovedOn());
-    wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
-    // K3s's own five seconds between two starts are only waiting here.
-    server.write("/etc/systemd/system/k3s.service.d/fast.conf", "[Service]\nRestartSec=200ms\n");
-    await server.must("systemctl daemon-reload");
+    host = await movedOn();
+    ({ server, backup } = host);
   }, 120_000);
-  afterAll(() => server[Symbol.asyncDispose]());
-  afterEach(async () => {
-    wrap("");
-    // One failure shall not make all the others fail.
-    if (server.exists(JOURNAL)) await restore(server, "--rollback");
-  }, 120_000);
+  afterAll(() => host[Symbol.asyncDispose]());
+  afterEach(() => host.settle(), 120_000);
 
   test("what was there and cannot start any more is put back all the same, and the next archive can be tried", async () => {
     const config = server.read(CONFIG);
-    before = await objectsOf(server);
     server.write(CONFIG, `${config}\nkube-apiserver-arg: no-such-flag=1\n`); // K3s runs, and has not read it yet
     try {
-      wrap(`[ -n "$restored" ] && exit 1`);
+      host.wrap(`[ -n "$restored" ] && exit 1`);
       const result = await restore(server, "--yes");
       expectRefusal(result, {
         exit: 1,
@@ -53,7 +44,7 @@ describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () =>
       expect(result.stderr.slice(result.stderr.indexOf("error: "))).not.toContain("--rollback");
       expect(await leftovers(server)).toBe("");
       expect(server.read(CONFIG)).toContain("no-such-flag");
-      wrap("");
+      host.wrap("");
       const next = await restore(server, `--yes ${backup.archive}`);
       expect({ exit: next.exitCode, stderr: next.stderr }).toEqual({
         exit: 0,
@@ -70,18 +61,18 @@ describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () =>
 
   test("--rollback says the same when the old K3s cannot start, and ends", async () => {
     const config = server.read(CONFIG);
-    before = await objectsOf(server);
-    wrap(`[ -n "$restored" ] && exit 1`);
+    const before = await objectsOf(server);
+    host.wrap(`[ -n "$restored" ] && exit 1`);
     expect((await restore(server, "--yes --keep")).exitCode).toBe(1);
     const [kept = ""] = server.read(JOURNAL).split("\n");
     expect(kept).toContain('"wasReady":true');
-    wrap(`case "$1" in server) exit 1;; esac`);
+    host.wrap(`case "$1" in server) exit 1;; esac`);
     expectRefusal(await restore(server, "--rollback"), {
       exit: 1,
       says: "what was there is back in place and K3s was started, but it is not ready: ",
       hint: "restore ARCHIVE",
     });
-    wrap("");
+    host.wrap("");
     expect(await leftovers(server)).toBe("");
     expect(server.read(CONFIG)).toBe(config);
     await server.must("systemctl reset-failed k3s; systemctl start --no-block k3s");
@@ -90,14 +81,14 @@ describe.skipIf(skipWithoutLab())("going back to a K3s that is not ready", () =>
   }, 240_000);
 
   test("a K3s that is active and not ready was not ready before: going back does not wait for it", async () => {
-    wrap(
+    host.wrap(
       `[ -n "$restored" ] && exit 1; case "$*" in *--raw=/readyz*) [ ! -e ${JOURNAL} ] && exit 1;; esac`,
     );
     expectRefusal(await restore(server, "--yes"), {
       exit: 1,
       says: /; what was there before was started again; it was not ready then either$/,
     });
-    wrap("");
+    host.wrap("");
     expect(await leftovers(server)).toBe("");
   }, 240_000);
 });
