@@ -1,7 +1,9 @@
 /** What every test of a backup that must fail asks: exit code, one sentence, empty stdout, and nothing left behind. */
-import { expect } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "bun:test";
+import { startBareServer } from "../lab/server.ts";
 import type { BareServer, CommandResult, RunOptions } from "../lab/server.ts";
-import { ARCHIVES, PROGRAM } from "./workload.ts";
+import { ARCHIVES, PROGRAM, giveKey } from "./workload.ts";
+import type { Key } from "./workload.ts";
 
 export const SNAPSHOTS = "/var/lib/rancher/k3s/server/db/snapshots";
 
@@ -109,4 +111,30 @@ export async function until(
     if (performance.now() > end) throw new Error(`${what} did not come about in ${timeout} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/**
+ * Registers a server for the tests around it: each of them finds it with a new key,
+ * without archives and without what the one before has left. Gives it once they run.
+ */
+export function serverForBackups(): () => { readonly server: BareServer; readonly key: Key } {
+  let host: { readonly server: BareServer; readonly key: Key } | undefined;
+  let server: BareServer;
+  beforeAll(async () => {
+    server = await startBareServer({ tools: ["age", "zstd", "tar"] });
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    await clearArchives(server);
+    host = { server, key: await giveKey(server) };
+  });
+  afterEach(() =>
+    server.must(
+      "umount -q /mnt/* 2>/dev/null; rm -rf /mnt/* /srv/ops /root/.sops.yaml /root/*.txt",
+    ),
+  );
+  return () => {
+    if (host === undefined) throw new Error("the server is made before the first test");
+    return host;
+  };
 }

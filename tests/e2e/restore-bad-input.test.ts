@@ -1,60 +1,26 @@
 /** What a restore refuses before it touches anything: K3s goes on running, and every file is what it was. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { FORMAT, serializeManifest } from "../../src/archive/manifest.ts";
 import { backInPlace, inPlaceOfK3s } from "./k3s-in-place.ts";
 import { skipWithoutLab } from "../lab/server.ts";
-import { makeTestArchive, makeTestContent, sealTar, testKeys } from "../helpers/archive.ts";
+import { makeTestArchive, makeTestContent, sealTar } from "../helpers/archive.ts";
 import { END, join, member, put } from "../helpers/tar.ts";
-import { ARCHIVES, KEY_FILE, PROGRAM } from "./workload.ts";
-import {
-  expectRefusal,
-  fingerprint,
-  hostWithBackup,
-  isActive,
-  leftovers,
-  makeObject,
-  objectsOf,
-  restore,
-} from "./restore-host.ts";
+import { KEY_FILE, PROGRAM } from "./workload.ts";
+import { BAD, TEST_KEY, refusedRestores } from "./refused-restore.ts";
+import { expectRefusal, restore } from "./restore-host.ts";
 import type { BareServer } from "../lab/server.ts";
+import type { RefusedRestores } from "./refused-restore.ts";
 import type { Backup } from "./restore-host.ts";
 
-const BAD = "/root/bad";
-
 describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
+  const host = refusedRestores();
   let server: BareServer;
   let backup: Backup;
   let name = "";
-  let whole: Uint8Array = new Uint8Array(0);
-  let mark = "";
-  let objects = "";
-  let started = "";
-
-  beforeAll(async () => {
-    ({ server, backup } = await hostWithBackup());
-    name = backup.archive.slice(backup.archive.lastIndexOf("/") + 1);
-    whole = new Uint8Array(server.readBytes(backup.archive)); // slice() of a Buffer is no copy
-    server.write("/root/test-key.txt", `${(await testKeys()).identity}\n`);
-    await makeObject(server, "later");
-    objects = await objectsOf(server);
-    mark = await fingerprint(server);
-    started = await startOfMain();
-  }, 120_000);
-  afterAll(() => server[Symbol.asyncDispose]());
-  afterEach(async () => {
-    server.remove(BAD);
-    expect(await isActive(server)).toBe(true);
-    expect(await startOfMain()).toBe(started);
-    expect(await fingerprint(server)).toBe(mark);
-    expect(await objectsOf(server)).toBe(objects);
-    expect(await leftovers(server)).toBe("");
-  });
-
-  /** K3s was not even restarted. */
-  async function startOfMain(): Promise<string> {
-    return server.must("systemctl show k3s -p ExecMainStartTimestampMonotonic");
-  }
+  let whole: Uint8Array;
+  let give: RefusedRestores["give"];
+  beforeEach(() => ({ server, backup, name, whole, give } = host()));
 
   /** One bit: a `b` becomes a `c`. */
   function withFlip(at: number): Uint8Array {
@@ -63,33 +29,9 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
     return bytes;
   }
 
-  function give(bytes: Uint8Array, as = name): string {
-    server.write(`${BAD}/${as}`, bytes);
-    return `${BAD}/${as}`;
-  }
-
   test("not root", async () => {
     const result = await server.run(`${PROGRAM} restore --yes`, { user: "nobody" });
     expectRefusal(result, { exit: 5, says: "a restore needs root", hint: "as root" });
-  });
-
-  test("no folder of archives, and none in it", async () => {
-    expectRefusal(await restore(server, "--yes --dir /nowhere"), {
-      exit: 9,
-      says: "the archive folder /nowhere does not exist",
-      hint: "--dir",
-    });
-    await server.must(`mkdir -p ${BAD}`);
-    expectRefusal(await restore(server, `--yes --dir ${BAD}`), {
-      exit: 9,
-      says: `there is no archive in ${BAD}`,
-      hint: "--dir",
-    });
-    expectRefusal(await restore(server, `--yes ${BAD}/none.tar.zst.age`), {
-      exit: 9,
-      says: `there is no file ${BAD}/none.tar.zst.age`,
-      hint: "list",
-    });
   });
 
   test("no consent", async () => {
@@ -150,7 +92,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
       join(member("RUNBOOK.md", runbook), member("manifest.json", newer), END),
     );
     const path = give(bytes, (await makeTestArchive()).name);
-    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
+    expectRefusal(await restore(server, `--yes -i ${TEST_KEY} ${path}`), {
       exit: 4,
       says: "has format 2, this program reads up to 1",
       hint: "use a newer railiance-cluster",
@@ -192,7 +134,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
         ),
       );
       const path = give(bytes, (await makeTestArchive()).name);
-      const result = await restore(server, `--yes --force -i /root/test-key.txt ${path}`);
+      const result = await restore(server, `--yes --force -i ${TEST_KEY} ${path}`);
       expectRefusal(result, { exit: 4, says: `${path} cannot be used: ` });
       expectRefusal(result, { exit: 4, says });
       expect(server.exists("/etc/cron.d/x")).toBe(false);
@@ -202,7 +144,7 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
   test("a key that does not open it, a broken one, none", async () => {
     await server.must(`mv ${KEY_FILE} ${KEY_FILE}.away`);
     try {
-      expectRefusal(await restore(server, "--yes -i /root/test-key.txt"), {
+      expectRefusal(await restore(server, `--yes -i ${TEST_KEY}`), {
         exit: 8,
         says: backup.archive,
       });
@@ -224,12 +166,12 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
   test("an archive of another cluster; --force would take it", async () => {
     const other = await makeTestArchive();
     const path = give(other.bytes, other.name);
-    expectRefusal(await restore(server, `--yes -i /root/test-key.txt ${path}`), {
+    expectRefusal(await restore(server, `--yes -i ${TEST_KEY} ${path}`), {
       exit: 10,
       says: "this host belongs to another cluster",
       hint: "the empty cluster that K3s made at its first start, or it is to become the archive's all the same: --force",
     });
-    const planned = await restore(server, `--plan --force -i /root/test-key.txt ${path}`);
+    const planned = await restore(server, `--plan --force -i ${TEST_KEY} ${path}`);
     expect(planned.exitCode).toBe(0);
     expect(planned.stdout).toContain(path);
   });
@@ -271,75 +213,4 @@ describe.skipIf(skipWithoutLab())("a restore that is refused", () => {
       await server.must("umount /var/lib/railiance");
     }
   });
-
-  test("a folder that hosts share: this host's archive, or none, and never another's", async () => {
-    const others = ["s8", "s9"].map((host) =>
-      name.replace("_s1_", `_${host}_`).replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_"),
-    );
-    for (const other of others) give(whole, other);
-    expectRefusal(await restore(server, `--yes --dir ${BAD}`), {
-      exit: 2,
-      says: "are of several hosts (s8, s9) and none is of this one, s1",
-      hint: "name the ARCHIVE",
-    });
-    const own = give(whole);
-    const planned = await restore(server, `--plan --dir ${BAD}`);
-    expect([planned.exitCode, planned.stderr]).toEqual([0, expect.stringContaining("is newer")]);
-    expect(planned.stdout).toContain(own);
-    give(whole.slice(0, -100));
-    expectRefusal(await restore(server, `--yes --previous --dir ${BAD}`), {
-      exit: 4,
-      says: "none of the others of host s1 is whole",
-      hint: "--dir",
-    });
-  }, 60_000);
-
-  test("the newest archive is damaged: said loudly, the previous offered, not taken by itself", async () => {
-    const older = `${BAD}/${name}`;
-    const newest = `${BAD}/${name.replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_")}`;
-    server.write(older, whole);
-    server.write(newest, whole.slice(0, -100));
-    const refused = await restore(server, `--yes --dir ${BAD}`);
-    expect(refused.stderr).toContain(`THE NEWEST ARCHIVE IS DAMAGED: ${newest}`);
-    expectRefusal(refused, {
-      exit: 4,
-      says: `the newest whole one is ${name}`,
-      hint: "restore --previous",
-    });
-    const planned = await restore(server, `--plan --previous --dir ${BAD}`);
-    expect(planned.exitCode).toBe(0);
-    expect(planned.stderr).toContain(`THE NEWEST ARCHIVE IS DAMAGED: ${newest}`);
-    expect(planned.stdout).toContain(older);
-    server.write(older, whole.slice(0, -100));
-    expectRefusal(await restore(server, `--yes --previous --dir ${BAD}`), {
-      exit: 4,
-      says: "none of the others of host s1 is whole",
-      hint: "--dir",
-    });
-    expect((await server.must(`ls ${ARCHIVES} | wc -l`)).trim()).toBe("2");
-  }, 60_000);
-
-  test("the disk cannot read the newest archive: that is damage, and the previous one is offered", async () => {
-    const older = give(whole);
-    const newest = give(whole, name.replace(/_\d{8}T\d{6}Z_/, "_20991231T235959Z_"));
-    const badSector = (args: string) =>
-      server.run(
-        `strace -f --seccomp-bpf -qq -o /dev/null -P ${newest} -e trace=pread64 -e inject=pread64:error=EIO ${PROGRAM} restore ${args} --dir ${BAD}`,
-        { timeout: 60_000 },
-      );
-    const refused = await badSector("--yes");
-    expectRefusal(refused, {
-      exit: 4,
-      says: `the newest whole one is ${name}`,
-      hint: `railiance-cluster restore --previous --dir ${BAD}`,
-    });
-    expect(refused.stderr).toContain(
-      `THE NEWEST ARCHIVE IS DAMAGED: ${newest} (the disk gave an error (EIO) reading ${newest})`,
-    );
-    const planned = await badSector("--plan --previous");
-    expect(planned.exitCode).toBe(0);
-    expect(planned.stdout).toContain(older);
-    // Its name is in the sentence, and it is the one that was compared.
-    expect(planned.stdout).toContain(`every name: railiance-cluster diff ${older} --all`);
-  }, 60_000);
 });
