@@ -1,9 +1,14 @@
 /** The part of a restore that other machines have: none of them runs, and what is to be done there afterwards. */
 import { OperatorError } from "../errors.ts";
-import { hostOfUrl, localMembership } from "../k3s/members.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { peerSteps, restoredUrl } from "./restore-next.ts";
-import { authoritiesOf, findPeers, peerLines, requirePeersDown } from "./restore-peers.ts";
+import {
+  authoritiesOf,
+  findPeers,
+  peerLines,
+  peersOutside,
+  requirePeersDown,
+} from "./restore-peers.ts";
 import type { Authorities } from "../k3s/peers.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
@@ -35,8 +40,13 @@ export async function otherServers(
   const { manifest, snapshot } = input.proof;
   const peers = await findPeers({ manifest, settings });
   const authorities = authoritiesOf(snapshot.bootstrap);
-  const look = (): Promise<void> =>
-    requirePeersDown(context, { peers, authorities, force: options.force });
+  const look = (told?: true): Promise<void> =>
+    requirePeersDown(context, {
+      peers,
+      authorities,
+      force: options.force,
+      ...(told === undefined ? {} : { told }),
+    });
   const url = await restoredUrl(settings, manifest.datastore.members);
   const last = "last, on every agent node: systemctl restart k3s-agent";
   const next = peers.length === 0 ? [] : [...peerSteps(peers, url), last];
@@ -48,7 +58,7 @@ export async function otherServers(
       ...lines,
       ...next.map((text, index) => `${(index === 0 ? "afterwards" : "").padEnd(15)}${text}`),
     ],
-    again: look,
+    again: () => look(true),
   };
 }
 
@@ -80,10 +90,7 @@ export async function requireStillDown(
   { plan, done }: JournalState,
   authorities: Authorities,
 ): Promise<void> {
-  // Reset, the database has this server alone: who is in it besides has joined the restored one.
-  const members = done.has("reset") ? (await localMembership(plan.dataDir))?.members : undefined;
-  const joined = (members ?? []).flatMap(({ peerUrls }) => peerUrls.map(hostOfUrl));
-  const peers = plan.peers.filter(({ address }) => !joined.includes(address));
+  const peers = done.has("reset") ? await peersOutside(plan) : plan.peers;
   try {
     await requirePeersDown(context, { peers, authorities, force: plan.forced });
   } catch (error) {

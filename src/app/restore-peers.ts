@@ -11,7 +11,7 @@ import type { Membership } from "../k3s/members.ts";
 import type { Authorities, PeerAnswer } from "../k3s/peers.ts";
 import type { Settings } from "../k3s/settings.ts";
 import type { Context } from "./context.ts";
-import type { PeerRecord } from "./journal.ts";
+import type { PeerRecord, RestorePlan } from "./journal.ts";
 
 export interface PeersInput {
   readonly manifest: Manifest;
@@ -43,6 +43,16 @@ export function ownAddresses(settings: Settings, membership: Membership | undefi
   return [...hostAddresses(), ...asMember, "127.0.0.1", "::1", ...set.map((one) => one.trim())];
 }
 
+/** Those that have not joined: once it was reset the database has this server alone, and who came later is of the restored cluster. */
+export async function peersOutside({
+  dataDir,
+  peers,
+}: Pick<RestorePlan, "dataDir" | "peers">): Promise<readonly PeerRecord[]> {
+  const members = (await localMembership(dataDir))?.members ?? [];
+  const joined = members.flatMap(({ peerUrls }) => peerUrls.map(hostOfUrl));
+  return peers.filter(({ address }) => !joined.includes(address));
+}
+
 /** What the servers of the archive's cluster show certificates of. */
 export function authoritiesOf(bootstrap: BootstrapData | undefined): Authorities {
   const text = (name: string): string => {
@@ -72,6 +82,8 @@ export async function requirePeersDown(
     readonly peers: readonly PeerRecord[];
     readonly authorities: Authorities;
     readonly force: boolean;
+    /** It was warned of what is forced before. */
+    readonly told?: true;
   },
 ): Promise<void> {
   if (input.peers.length === 0) return;
@@ -80,7 +92,7 @@ export async function requirePeersDown(
   if (alive.length > 0) throw peersAlive(alive);
   const others = answers.filter(({ open }) => open.length > 0);
   if (others.length > 0 && !input.force) throw addressAnswers(others);
-  for (const { peer, open } of others) {
+  for (const { peer, open } of input.told === true ? [] : others) {
     context.talk({
       type: "warning",
       code: "PEER_ADDRESS_ANSWERS",

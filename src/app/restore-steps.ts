@@ -21,7 +21,7 @@ import { moveAside } from "./restore-aside.ts";
 import { agentTokenFor } from "./restore-agent-token.ts";
 import { requireRestored } from "./restored-database.ts";
 import { ballastFile, clearTraces, resetPidFile } from "./restore-traces.ts";
-import { requirePeersDown } from "./restore-peers.ts";
+import { peersOutside, requirePeersDown } from "./restore-peers.ts";
 import { uninterrupted } from "./restore-uninterrupted.ts";
 import type { Authorities } from "../k3s/peers.ts";
 import type { Manifest } from "../archive/manifest.ts";
@@ -65,7 +65,7 @@ export const RESTORE_STEPS: readonly Step[] = [
   ASIDE,
   { name: "files", doing: "putting files back", run: putFiles },
   { name: "reset", doing: "restoring the database", run: reset },
-  START,
+  { ...START, run: startAlone },
   { name: "check", doing: "checking the restored cluster", run: check },
   FINISH,
 ];
@@ -120,7 +120,12 @@ async function makeDataFolder({ dataDir }: RestorePlan, file: string): Promise<v
 async function reset(input: StepInput): Promise<string> {
   const { context, plan, manifest, authorities } = input;
   // Time has passed since the first look, at the question and while K3s stopped.
-  await requirePeersDown(context, { peers: plan.peers, authorities, force: plan.forced });
+  await requirePeersDown(context, {
+    peers: plan.peers,
+    authorities,
+    force: plan.forced,
+    told: true,
+  });
   await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
@@ -188,6 +193,17 @@ async function syncState(plan: RestorePlan): Promise<void> {
   await syncTrees(plan.moves.map(({ from }) => from));
 }
 
+async function startAlone(input: StepInput): Promise<string> {
+  await requireAlone(input);
+  return start(input);
+}
+
+/** Reset, start and check take seconds to minutes, and two old servers that come up in them are the old cluster again. */
+async function requireAlone({ context, plan, authorities }: StepInput): Promise<void> {
+  const peers = await peersOutside(plan);
+  await requirePeersDown(context, { peers, authorities, force: plan.forced, told: true });
+}
+
 async function start({ context }: HostInput): Promise<string> {
   await openGuard(context.host);
   await startService(context.host);
@@ -200,6 +216,7 @@ async function check(input: StepInput): Promise<string> {
     ...input,
     datastore: stagedPath(plan, manifest.datastore.entry),
   });
+  await requireAlone(input);
   await syncState(plan);
   return seen;
 }
