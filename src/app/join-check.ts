@@ -6,7 +6,9 @@ import { hostOfUrl, localMembership, nodeOfMember, ownMemberName } from "../k3s/
 import { serviceState } from "../k3s/service.ts";
 import { fetchAuthority, remoteMembers } from "../k3s/supervisor.ts";
 import { findTokens } from "../k3s/tokens.ts";
-import { readTextIfPresent } from "../sys/files.ts";
+import { namesIn, readTextIfPresent } from "../sys/files.ts";
+import { readJournal } from "./journal.ts";
+import { STATE_FOLDER } from "./places.ts";
 import { ownAddresses } from "./restore-peers.ts";
 import type { RemoteAuthority, RemoteMember } from "../k3s/supervisor.ts";
 import type { Settings } from "../k3s/settings.ts";
@@ -42,8 +44,21 @@ export async function checkJoinable(
   const among = members.find(({ name }) => name === own);
   if (among === undefined) return { token, nodeName, members, joined: false };
   const runs = (await serviceState(context.host)) === "active";
-  if (runs && !among.isLearner) return { token, nodeName, members, joined: true };
-  throw memberAlready(url, runs);
+  const joined = runs && !among.isLearner && (await hasJoined());
+  if (!joined) throw memberAlready(url, { runs, votes: !among.isLearner });
+  return { token, nodeName, members, joined };
+}
+
+/**
+ * Whether what was last done here was a join that ended well. Two old servers are
+ * voters of one cluster as well: without this a wrong URL would look like a success.
+ */
+async function hasJoined(): Promise<boolean> {
+  const folders = (await namesIn(STATE_FOLDER)).filter((name) => name.startsWith("restore-"));
+  const last = folders.toSorted().at(-1);
+  if (last === undefined) return false;
+  const filed = await readJournal(`${STATE_FOLDER}/${last}/journal`).catch(() => undefined);
+  return filed?.plan.join !== undefined && filed.done.has("check") && !filed.rollingBack;
 }
 
 /** K3s has it in the member's name; without one it is what K3s will take. */
@@ -141,14 +156,19 @@ async function fittingToken(
 }
 
 /** Its database is a member of the cluster there: moved aside, that cluster would lose a vote, or is the old one. */
-function memberAlready(url: string, runs: boolean): OperatorError {
+function memberAlready(
+  url: string,
+  { runs, votes }: { readonly runs: boolean; readonly votes: boolean },
+): OperatorError {
   const what = "this server, with the database that lies here, is a member of the cluster";
+  const catchingUp = runs && !votes;
+  const next = catchingUp ? "wait a minute, then this again" : "systemctl enable --now k3s";
   return new OperatorError(
     "refused",
     "MEMBER_ALREADY",
-    `${what} at ${url} already${runs ? ", and is catching up" : ", so nothing is to be moved aside"}`,
+    `${what} at ${url} already${catchingUp ? ", and is catching up" : ", so nothing is to be moved aside"}`,
     {
-      hint: `when ${url} is the restored server: ${runs ? "wait a minute, then this again" : "systemctl enable --now k3s"}; if it was not restored, it still runs the old cluster`,
+      hint: `when ${url} is the restored server: ${runs && votes ? "nothing is left to do here" : next}; if it was not restored, it still runs the old cluster: give the address that the restore printed`,
     },
   );
 }

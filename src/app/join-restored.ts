@@ -1,6 +1,7 @@
 /** `restore --peer URL`: this server gives up its old database and joins the restored one. */
 import { OperatorError } from "../errors.ts";
 import { hostOfUrl, nodeOfMember } from "../k3s/members.ts";
+import { enableService, startsAtBoot } from "../k3s/service.ts";
 import { readSettings } from "../k3s/settings.ts";
 import { writeFileAtomic } from "../sys/atomic.ts";
 import { readBytesIfPresent } from "../sys/files.ts";
@@ -40,7 +41,7 @@ export interface JoinOptions {
  * Call as root, holding the lock. Ends in one of two states: this server is a
  * voter of the restored cluster and starts at boot, or its old data is back in
  * place and K3s is stopped and disabled (started, it would bring the old cluster
- * back); then it throws an OperatorError. A second run finds a voter and changes nothing.
+ * back); then it throws an OperatorError. A second run finds a voter, and at the most enables K3s.
  */
 export async function joinRestored(context: Context, options: JoinOptions): Promise<RestoreResult> {
   const { url } = options;
@@ -48,7 +49,7 @@ export async function joinRestored(context: Context, options: JoinOptions): Prom
   const joinable = await checkJoinable(context, { url, settings });
   const result = { archive: url, plan: [], kept: [], steps: [], warnings: [], next: [] };
   if (joinable.joined) {
-    context.talk({ type: "done", text: `this server is a voter of the cluster at ${url} already` });
+    await staysJoined(context, options);
     return { ...result, outcome: "joined" };
   }
   const files = await joinFiles(settings, { url, token: joinable.token });
@@ -65,6 +66,16 @@ export async function joinRestored(context: Context, options: JoinOptions): Prom
     steps: stepsFor(JOIN_STEPS, { context, plan }),
   });
   return { ...planned, outcome: "joined", steps };
+}
+
+/** Whoever disabled K3s here since, as a restore asks for: it has to start at boot, as after every join. */
+async function staysJoined({ host, talk }: Context, { url, plan }: JoinOptions): Promise<void> {
+  const enabled = await startsAtBoot(host);
+  if (!enabled && !plan) await enableService(host);
+  const boot = enabled
+    ? ""
+    : `; ${plan ? "would be enabled" : "enabled"}, so that it starts at boot`;
+  talk({ type: "done", text: `this server is a voter of the cluster at ${url} already${boot}` });
 }
 
 async function planJoin(

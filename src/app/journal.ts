@@ -112,9 +112,9 @@ export interface Journal extends AsyncDisposable {
   kept(reason: string): Promise<void>;
 }
 
-/** Reads the journal of an unfinished restore; undefined when there is none. A last line cut by a power cut is ignored. */
-export async function readJournal(): Promise<JournalState | undefined> {
-  const text = await readTextIfPresent(JOURNAL);
+/** Reads the journal of an unfinished restore, or one that was filed; undefined when there is none. A last line cut by a power cut is ignored. */
+export async function readJournal(path = JOURNAL): Promise<JournalState | undefined> {
+  const text = await readTextIfPresent(path);
   if (text === undefined) return undefined;
   const lines = text.split("\n").slice(0, -1).map(parseLine);
   const first = lines[0];

@@ -90,13 +90,19 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
   );
 
   test(
-    "run again on a server that has joined: nothing is done; its old data aside, its snapshots still there",
+    "run again on a server that has joined: nothing is done, but that K3s is enabled where somebody has disabled it",
     async () => {
       const { s1, s2 } = three;
       const before = await fingerprint(s2);
       const again = await join(s2, s1);
       expectDone(again);
       expect(again.stderr).toContain("is a voter of the cluster at https://10.99.0.1:6443 already");
+      expect(again.stderr).not.toContain("enabled");
+      await s2.must("systemctl disable k3s");
+      const once = await join(s2, s1);
+      expectDone(once);
+      expect(once.stderr).toContain("already; enabled, so that it starts at boot");
+      expect(await atBoot(s2)).toBe("enabled");
       expect(await fingerprint(s2)).toBe(before);
       expect(await isActive(s2)).toBe(true);
     },
@@ -145,10 +151,12 @@ describe.skipIf(skipWithoutLab())("one of three servers is restored", () => {
       await each([s1, s2], (server) => server.boot());
       await each([s1, s2], (server) => eventually(server, "k3s kubectl get configmap later"));
       expect(await objectsOf(s3)).toBe(three.objects);
-      // A split brain. The first to join is told that the other is no restored server.
+      // A split brain. The first to join is told that the other is no restored server, also once both run and vote.
+      await eventually(s1, "systemctl is-active k3s");
       expectRefusal(await join(s1, s2), {
         exit: 10,
-        says: "is a member of the cluster at https://10.99.0.2:6443 already",
+        says: "is a member of the cluster at https://10.99.0.2:6443 already, so nothing is to be moved aside",
+        hint: "if it was not restored, it still runs the old cluster: give the address that the restore printed",
       });
       expectRefusal(await restore(s3, "--yes"), { exit: 10, says: "K3s still runs on s1" });
       for (const server of [s1, s2]) expectDone(await join(server, s3));

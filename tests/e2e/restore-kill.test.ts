@@ -134,6 +134,8 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
       );
       const pid = resetPid();
       running.signal("SIGKILL");
+      // It may be in a sync just now, and dies, and gives the lock back, when that is over.
+      expect((await running.done).exitCode).toBe(137);
       await server.must(`test -d /proc/${pid}`);
       server.faults("");
       const result = await restore(server, way);
