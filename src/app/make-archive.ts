@@ -62,6 +62,8 @@ export interface MadeArchive {
 export async function makeArchive(context: Context, order: ArchiveOrder): Promise<MadeArchive> {
   const { settings, snapshot, stage, created, directory, identities, api } = order;
   const { hostname } = context.host;
+  // Proving the snapshot, and before a restore comparing it, left much behind.
+  collectGarbage();
   const collected = await collectAssets(context, allAssets({ settings, snapshot, api }), {
     stage,
     server: settings,

@@ -1,4 +1,5 @@
 /** The archive to restore from: chosen, proven to its end, and laid out as plaintext where a reset can use it. */
+import { release } from "../buffers.ts";
 import { createHash } from "node:crypto";
 import { parseManifest, serializeManifest, tokenPath } from "../archive/manifest.ts";
 import { agentTokenOf, bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
@@ -145,7 +146,10 @@ async function requireStaged(plan: RestorePlan, manifest: Manifest): Promise<voi
     if (sha256 === undefined) continue; // of the archive: it is among the entries
     const hash = createHash("sha256");
     try {
-      for await (const chunk of lazyFileStream(stagedPath(plan, path))) hash.update(chunk);
+      for await (const chunk of lazyFileStream(stagedPath(plan, path))) {
+        hash.update(chunk);
+        release([chunk]);
+      }
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
     }
