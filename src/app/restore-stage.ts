@@ -1,7 +1,7 @@
 /** The archive to restore from: chosen, proven to its end, and laid out as plaintext where a reset can use it. */
-import { release } from "../buffers.ts";
 import { createHash } from "node:crypto";
 import { parseManifest, serializeManifest, tokenPath } from "../archive/manifest.ts";
+import { release } from "../buffers.ts";
 import { agentTokenOf, bootstrapFile, tokenPassword } from "../datastore/bootstrap.ts";
 import { OperatorError, systemCode } from "../errors.ts";
 import { lazyFileStream, readBytesIfPresent, readTextIfPresent } from "../sys/files.ts";
