@@ -123,9 +123,14 @@ describe.skipIf(skipWithoutLab())("doctor and a restore of ours", () => {
   }, 60_000);
 
   test("a restore that is at work is no unfinished one", async () => {
-    server.faults("reset-slow 20");
+    server.faults("reset-slow 60");
     const running = server.start(`${PROGRAM} restore --yes`, { timeout: 200_000 });
-    await until("the reset", () => Promise.resolve(server.exists(`${DATA}/server/db/reset-flag`)));
+    // The flag of an earlier reset may still lie there: K3s takes it away five seconds after its start.
+    await until("the reset", () =>
+      Promise.resolve(
+        server.exists(JOURNAL) && server.read(JOURNAL).includes('"begin","step":"reset"'),
+      ),
+    );
     const result = await server.run(`${PROGRAM} doctor --json`);
     expect(result.stdout).toContain("a restore is at work (restore, pid ");
     expect(result.stdout).toContain("another run is active (restore, pid ");
