@@ -176,7 +176,7 @@ describe.skipIf(skipWithoutLab())("a backup is refused", () => {
   });
 
   test("while another backup runs, with exit 7; that one ends well", async () => {
-    server.faults("save-slow 3");
+    server.faults("save-slow 60");
     const first = server.start(`${PROGRAM} backup`);
     try {
       await server.must(

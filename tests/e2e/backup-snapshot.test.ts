@@ -1,5 +1,6 @@
 /** Snapshots that K3s does not save, saves elsewhere or saves broken; tokens that do not fit; settings that get in the way. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { heldUpSave, untilK3sSaid } from "../lab/k3s-said.ts";
 import { createServer, skipWithoutLab, startBareServer } from "../lab/server.ts";
 import { SNAPSHOTS, backedUp, clearArchives, leftovers, refused } from "./bad-backup.ts";
 import { backInPlace, inPlaceOfK3s } from "./k3s-in-place.ts";
@@ -76,14 +77,13 @@ describe.skipIf(skipWithoutLab())("a backup whose snapshot goes wrong", () => {
   }, 60_000);
 
   test("waits for another snapshot that is being taken", async () => {
-    server.faults("save-slow 3");
+    server.faults("save-slow 60");
     const other = server.start("k3s etcd-snapshot save --name theirs");
-    await server.must(
-      "for i in $(seq 200); do pgrep -f '[s]ave --name theirs' >/dev/null && exit; sleep 0.05; done; exit 1",
-    );
-    await Bun.sleep(700); // the request has to be with the server, which nothing shows
+    await untilK3sSaid(server, heldUpSave("theirs"));
+    const ours = backedUp(server);
+    await untilK3sSaid(server, "snapshot save already in progress");
     server.faults("");
-    await backedUp(server);
+    await ours;
     expect((await other.done).exitCode).toBe(0);
     expect((await server.run(`ls ${SNAPSHOTS}`)).stdout).toMatch(/^theirs-s1-\d+\n$/);
     await server.must(`rm ${SNAPSHOTS}/theirs-*`);

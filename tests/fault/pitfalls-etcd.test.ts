@@ -101,7 +101,7 @@ describe.skipIf(skipWithoutLab())("on a server with etcd", () => {
       exit: 5,
       says: "k3s reported success but wrote no snapshot: ordered by the lab: no space left on device",
     });
-    server.faults("save-slow 5");
+    server.faults("save-slow 60");
     const first = server.start(`${PROGRAM} backup -q`);
     await until(
       "the first save runs",
@@ -111,6 +111,7 @@ describe.skipIf(skipWithoutLab())("on a server with etcd", () => {
       exit: 7,
       says: "another run is active",
     });
+    server.faults("");
     expect((await first.done).exitCode).toBe(0);
     await expectUntouched();
   });

@@ -63,8 +63,8 @@ describe.skipIf(SKIPPED)("a bare server", () => {
   });
 
   test("start() can be signalled", async () => {
-    const started = server.start("trap 'exit 9' INT; while :; do sleep 0.1; done");
-    await Bun.sleep(300);
+    const started = server.start("trap 'exit 9' INT; touch /root/set; while :; do sleep 0.1; done");
+    await server.must("until [ -e /root/set ]; do sleep 0.05; done");
     started.signal("SIGINT");
     expect((await started.done).exitCode).toBe(9);
   });

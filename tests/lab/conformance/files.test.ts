@@ -174,14 +174,16 @@ describe.skipIf(SKIPPED)("kubeconfig elsewhere, schedule (1, 12)", () => {
     );
     const save = (args: string) =>
       stage.sh(
-        `for i in 1 2 3 4 5 6 7 8; do K3S_CONFIG_FILE=/dev/null k3s etcd-snapshot save ${args} && break; sleep 0.3; done`,
+        `for i in $(seq 30); do K3S_CONFIG_FILE=/dev/null k3s etcd-snapshot save ${args} && break; sleep 0.3; done`,
       );
     // With compression on at the server a save writes a .zip even without a configuration file (9.6).
     expect((await save("--name packed")).stderr).toMatch(/packed-s1-\d{10}\.zip saved/);
     expect((await save("--name plain --etcd-snapshot-compress=false")).stderr).toMatch(
       /plain-s1-\d{10} saved/,
     );
-    await Bun.sleep(2000);
+    await stage.server.must(
+      `for i in $(seq 150); do [ -e ${DATA}/server/db/snapshots/etcd-snapshot-x-s1-1700000000 ] || exit 0; sleep 0.2; done; exit 1`,
+    );
     await stage.stop();
     const names = await stage.names("server/db/snapshots");
     expect(names.filter((name) => name.startsWith("railiance-s2"))).toHaveLength(2);

@@ -1,6 +1,7 @@
 /** k3s-observed.md 2, 12, 16, 18: `etcd-snapshot save`, on one running server. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { crc32, inflateRawSync } from "node:zlib";
+import { heldUpSave, untilK3sSaid } from "../k3s-said.ts";
 import { skipWithoutLab, startBareServer } from "../server.ts";
 import { ERROR_ID, FOLDER, clear, etcdSnapshot, filesIn } from "./snapshots.ts";
 import type { BareServer } from "../server.ts";
@@ -110,14 +111,14 @@ describe.skipIf(skipWithoutLab())("k3s etcd-snapshot save", () => {
   });
 
   test("save while another runs: the same form; the log says `snapshot save already in progress`", async () => {
-    server.faults("save-slow 1");
+    server.faults("save-slow 60");
     const first = etcdSnapshot(server, "save --name slow");
-    await Bun.sleep(400);
+    await untilK3sSaid(server, heldUpSave("slow"));
     const second = await etcdSnapshot(server, "save --name second");
     server.faults("");
     expect(second.stderr).toMatch(ERROR_ID);
     expect((await first).stderr).toContain("saved.");
-    await server.must("journalctl -u k3s --no-pager | grep 'snapshot save already in progress'");
+    await untilK3sSaid(server, "snapshot save already in progress");
   });
 
   test("save, wrong token: not authorized; without a CA hash a warning comes first", async () => {
@@ -174,12 +175,16 @@ describe.skipIf(skipWithoutLab())("k3s etcd-snapshot save", () => {
   });
 
   test("two saves of one name in one second can both exit 0 and be one file", async () => {
-    await clear(server);
-    const { stdout } = await server.run(
-      "for i in 1 2 3 4 5 6 7 8; do k3s etcd-snapshot save --name same 2>&1 | grep -c saved; done",
-    );
-    expect(stdout).toBe("1\n".repeat(8));
-    expect((await filesIn(server)).length).toBeLessThan(8);
+    const fewer: boolean[] = [];
+    while (!fewer.includes(true) && fewer.length < 6) {
+      await clear(server);
+      const { stdout } = await server.run(
+        "for i in 1 2 3 4 5 6 7 8; do k3s etcd-snapshot save --name same 2>&1 | grep -c saved; done",
+      );
+      expect(stdout).toBe("1\n".repeat(8));
+      fewer.push((await filesIn(server)).length < 8);
+    }
+    expect(fewer).toContain(true);
   });
 
   test("raw and .zip are both 0600; the zip holds the snapshot", async () => {

@@ -38,6 +38,12 @@ export function fault(name: FaultName): string | undefined {
   return undefined;
 }
 
+/** `reset-slow N`, `save-slow N`: waits N seconds, or until the switch is off again. */
+export async function heldUp(name: "reset-slow" | "save-slow"): Promise<void> {
+  const begin = performance.now();
+  while (performance.now() - begin < Number(fault(name) ?? 0) * 1000) await Bun.sleep(50);
+}
+
 /** Steps of a reset: 1 database moved, 2 snapshot unpacked, 3 flag written, 4 etcd up, 5 before the files are written, 6 after. */
 export function dieAtResetStep(step: number): void {
   if (fault("reset-die-after") === String(step)) process.kill(process.pid, "SIGKILL");

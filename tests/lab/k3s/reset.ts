@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { openBootstrap, reconcile } from "./bootstrap.ts";
 import { chooseDatastore } from "./datastore.ts";
 import { memberName, restoreSnapshot, startEtcd, untilEtcdAnswers } from "./etcd.ts";
-import { dieAtResetStep, fault } from "./faults.ts";
+import { dieAtResetStep, heldUp } from "./faults.ts";
 import { fatal, FrontError, log, textOf } from "./log.ts";
 import { announce, encrypted, makeFolders, prefix, prepare } from "./prepare.ts";
 import { child, killAll, stop } from "./processes.ts";
@@ -30,7 +30,7 @@ export async function reset(settings: Settings): Promise<void> {
   if (!(await untilEtcdAnswers(settings, etcd)))
     throw new FrontError("starting kubernetes: etcd exited");
   dieAtResetStep(4);
-  await dawdle();
+  await heldUp("reset-slow");
   const pairs = await openStore(etcdArguments(paths)).list();
   try {
     const json = openBootstrap(pairs, passwords.server);
@@ -49,12 +49,6 @@ export async function reset(settings: Settings): Promise<void> {
   );
   log.info("Stopping etcd server...");
   await stop(0);
-}
-
-/** `reset-slow N`: waits N seconds, or until the switch is off again. */
-async function dawdle(): Promise<void> {
-  const begin = performance.now();
-  while (performance.now() - begin < Number(fault("reset-slow") ?? 0) * 1000) await Bun.sleep(50);
 }
 
 async function resetDatabase(settings: Settings): Promise<void> {

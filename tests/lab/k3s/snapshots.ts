@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { etcdctl } from "./etcd.ts";
-import { fault } from "./faults.ts";
+import { fault, heldUp } from "./faults.ts";
 import { FrontError, log, textOf } from "./log.ts";
 import type { Settings } from "./settings.ts";
 import { zipOf } from "./zip.ts";
@@ -85,7 +85,8 @@ async function save(
   }
   if (fault("save-error") !== undefined) throw new FrontError("ordered by the lab");
   if (fault("save-hang") !== undefined) await new Promise(() => undefined);
-  await Bun.sleep(Number(fault("save-slow") ?? 0) * 1000);
+  if (fault("save-slow") !== undefined) log.info(`the lab holds up the save of ${request.name}`);
+  await heldUp("save-slow");
   // K3s rounds, so the name can lie a second in the future (k3s-observed.md 2).
   const created = Math.round(Date.now() / 1000);
   const name = `${request.name}-${settings.nodeName}-${created}`;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { awaitLate } from "../../../src/k3s/late-snapshot.ts";
@@ -138,10 +139,14 @@ describe("saveSnapshot() when K3s's client gives up", () => {
 
   test("waits until the server has finished it, and says how much is there", async () => {
     await k3s(
-      `${inBackground("echo half > $name.part; sleep 1.3; echo whole and sound > $name.part; mv $name.part $name")}${GAVE_UP}`,
+      `${inBackground("echo half > $name.part; until [ -e seen ]; do sleep 0.05; done; rm seen; echo whole and sound > $name.part; mv $name.part $name")}${GAVE_UP}`,
     );
     const seen: number[] = [];
-    const saved = await saveSnapshot(host, settings, { onLate: (bytes) => void seen.push(bytes) });
+    const saved = await saveSnapshot(host, settings, {
+      onLate(bytes) {
+        if (seen.push(bytes) === 1) writeFileSync(join(folder, "snapshots", "seen"), "");
+      },
+    });
     expect(saved.name).toMatch(/^railiance-s2-[0-9a-f]{4}-s1\.example-1795439532$/);
     expect(saved.size).toBe(16);
     expect(seen[0]).toBeLessThan(16);
@@ -190,13 +195,14 @@ describe("saveSnapshot() after a signal", () => {
     const stop = new AbortController();
     await k3s(`if [ "$2" = delete ]; then rm ${folder}/snapshots/*
   for word; do name=$word; done; echo "msg=\\"Snapshot $name deleted.\\"" >&2; exit; fi
-touch ${folder}/saving; sleep 0.3; ${SAVE}; echo data > ${folder}/snapshots/$name
+touch ${folder}/saving; until [ -e ${folder}/go ]; do sleep 0.05; done; ${SAVE}; echo data > ${folder}/snapshots/$name
 echo "msg=\\"Snapshot $name saved.\\"" >&2`);
     const saving = saveSnapshot(testHost({ signal: stop.signal }), settings);
     saving.catch(() => undefined);
     while (!(await readdir(folder)).includes("saving"))
       await new Promise((resolve) => setTimeout(resolve, 5));
     stop.abort(reason);
+    await writeFile(join(folder, "go"), "");
     await expect(saving).rejects.toThrow("stopped by SIGTERM");
     expect(await readdir(join(folder, "snapshots"))).toEqual([]);
     expect(await readFile(join(folder, "calls"), "utf8")).toContain("etcd-snapshot delete");
