@@ -1,6 +1,7 @@
 # railiance-cluster: `make` lists what there is. Logic lives in build/ and tests/.
 SHELL := /bin/bash
-.SHELLFLAGS := -eu -o pipefail -c
+# Debian's bash reads bashrc for `ssh HOST make backup`, which stumbles over -u (PS1: unbound variable).
+.SHELLFLAGS := --norc -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

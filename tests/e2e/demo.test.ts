@@ -34,5 +34,6 @@ describe.skipIf(skipWithoutLab())("make demo", () => {
     ]);
     expect(Number(/all (\d+) objects/.exec(said)?.[1])).toBeGreaterThan(20);
     expect(said).toContain("Done in ");
+    expect(said).not.toContain("bashrc");
   }, 300_000);
 });
