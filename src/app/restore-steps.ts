@@ -88,6 +88,8 @@ async function guard({ context }: HostInput): Promise<string> {
 
 async function stop({ context, plan }: HostInput): Promise<string> {
   if (plan.hadUnit) await stopService(context.host);
+  // After a kill during the reset: it is a server too, and this step comes again before the next.
+  await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   if (!plan.hadUnit) return "K3s was not installed as a service";
   return plan.wasRunning ? "K3s stopped" : "K3s was not running";
@@ -126,7 +128,6 @@ async function reset(input: StepInput): Promise<string> {
     force: plan.forced,
     told: true,
   });
-  await endReset(context.host, resetPidFile(plan));
   await requireNoServer(context.host);
   await clearTorso(plan, context.host.now());
   // K3s overwrites the token file when a reset fails, so it is put there at each try (k3s-observed.md 3).

@@ -5,6 +5,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { skipWithoutLab } from "../lab/server.ts";
+import { IN_A_RESTORE, backInPlace, inPlaceOfK3s } from "./k3s-in-place.ts";
 import { PROGRAM } from "./workload.ts";
 import {
   DATA,
@@ -127,8 +128,10 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
 
   test("kill -9 while K3s unpacks the snapshot: the reset that goes on alone is ended before anything is put back", async () => {
     for (const way of ["--rollback", "--resume"]) {
-      // By itself it ends long after this test has given up.
+      // By itself it ends long after this test has given up. Talking to the killed run, it would die of a broken pipe.
       server.faults("reset-slow 900");
+      const wrap = await inPlaceOfK3s(server, IN_A_RESTORE);
+      wrap('[ -n "$reset" ] && exec $real "$@" >/root/reset.log 2>&1');
       const running = server.start(`${PROGRAM} restore --yes`);
       await until("the reset", () =>
         Promise.resolve(server.exists(`${DATA}/server/db/etcd/member/wal`) && resetPid() !== ""),
@@ -137,6 +140,7 @@ describe.skipIf(skipWithoutLab())("a restore cut off", () => {
       running.signal("SIGKILL");
       // It may be in a sync just now, and dies, and gives the lock back, when that is over.
       expect((await running.done).exitCode).toBe(137);
+      await backInPlace(server);
       expect(await isAlive(pid)).toBe(true);
       const again = server.start(`${PROGRAM} restore ${way}`, { timeout: 200_000 });
       await until("the end of the reset", async () => !(await isAlive(pid)));
