@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { firstOutgoing, freePort } from "./stack/ports.ts";
 import { processesOf, until, workplace } from "./stack/programs.ts";
 
 const WAIT = 120_000;
@@ -37,3 +38,16 @@ test(
   },
   WAIT,
 );
+
+test("freePort() gives a port once, and none that an outgoing connection could take before it is bound", async () => {
+  const ports: number[] = [];
+  for (let count = 0; count < 2000; count += 1) ports.push(await freePort());
+  expect(new Set(ports).size).toBe(ports.length);
+  expect(Math.max(...ports)).toBeLessThan(firstOutgoing());
+});
+
+test("freePort() passes over a port that is taken", async () => {
+  const taken = (await freePort()) + 1;
+  using server = Bun.listen({ hostname: "127.0.0.1", port: taken, socket: { data() {} } });
+  expect(await freePort()).not.toBe(server.port);
+});

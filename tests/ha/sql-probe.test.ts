@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { sqlProbe } from "../../src/ha/probes/sql.ts";
 import { psqlOf, startPrimary } from "./stack/postgres.ts";
-import { freePort, workplace } from "./stack/programs.ts";
+import { freePort } from "./stack/ports.ts";
+import { workplace } from "./stack/programs.ts";
 import type { Workplace } from "./stack/programs.ts";
 
 let work: Workplace;

@@ -6,7 +6,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startPod } from "./pod.ts";
 import { psqlOf } from "./postgres.ts";
-import { freePort, until, workplace } from "./programs.ts";
+import { freePort } from "./ports.ts";
+import { until, workplace } from "./programs.ts";
 import { checkPatroni } from "../../../src/ha/checks/patroni.ts";
 import type { Workplace } from "./programs.ts";
 

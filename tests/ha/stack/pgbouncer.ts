@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { POSTGRES, psqlOf, startPrimary } from "./postgres.ts";
-import { freePort, until, workplace } from "./programs.ts";
+import { freePort } from "./ports.ts";
+import { until, workplace } from "./programs.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface PgbouncerStack extends AsyncDisposable {

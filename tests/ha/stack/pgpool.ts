@@ -6,7 +6,8 @@
 import { mkdirSync, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
 import { BIN, POSTGRES, psqlOf, startPrimary, startStandby } from "./postgres.ts";
-import { freePort, until, workplace } from "./programs.ts";
+import { freePort } from "./ports.ts";
+import { until, workplace } from "./programs.ts";
 import type { Workplace } from "./programs.ts";
 
 export interface PgpoolStack extends AsyncDisposable {

@@ -10,7 +10,6 @@ import {
   readlinkSync,
   rmSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -57,7 +56,6 @@ export function workplace(owner = "postgres"): Workplace {
       const [program = "", ...args] = words(argv, options.user, ["--pdeathsig", "KILL"]);
       const child = spawn(program, args, {
         cwd: folder,
-
         env: environment(options),
         stdio: ["ignore", log, log],
       });
@@ -152,16 +150,6 @@ function idsOf(user: string): number[] {
 function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => child.once("exit", () => resolve()));
-}
-
-/** A port of 127.0.0.1 that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 /** Waits until `check` gives true; a state, not a time. Throws after 60 s. */

@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startPod } from "./pod.ts";
-import { freePort, until, workplace } from "./programs.ts";
+import { freePort } from "./ports.ts";
+import { until, workplace } from "./programs.ts";
 import { startTraefik } from "./traefik.ts";
 import type { Workplace } from "./programs.ts";
 

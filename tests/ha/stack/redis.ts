@@ -1,7 +1,8 @@
 /** A Redis master with two replicas and three sentinels, as processes. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, until, workplace } from "./programs.ts";
+import { freePort } from "./ports.ts";
+import { until, workplace } from "./programs.ts";
 import type { Workplace } from "./programs.ts";
 
 export const MASTER = "store";
