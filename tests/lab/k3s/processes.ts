@@ -5,6 +5,7 @@ import { ended } from "./parts.ts";
 
 const children: { readonly process: ChildProcess; readonly signal: "SIGTERM" | "SIGKILL" }[] = [];
 let stopping = false;
+let told = false;
 
 /** Watches a part: when it ends by itself, so does the server. `signal` is what it gets at a stop. */
 export function child(
@@ -21,6 +22,11 @@ export function child(
   return started;
 }
 
+/** Whether `stop` ends the parts and then the process: what fails meanwhile for want of them is no fault. */
+export function isStopping(): boolean {
+  return told;
+}
+
 /** Before a fatal error. */
 export function killAll(): void {
   stopping = true;
@@ -31,6 +37,7 @@ export function killAll(): void {
 export async function stop(exitCode: number): Promise<void> {
   if (stopping) return;
   stopping = true;
+  told = true;
   for (const { process: one, signal } of children) if (signal === "SIGKILL") one.kill(signal);
   for (const { process: one, signal } of children) if (signal === "SIGTERM") one.kill(signal);
   const slow = setTimeout(() => {

@@ -20,7 +20,7 @@ import { fatal, FrontError, log, textOf } from "./log.ts";
 import { startNode } from "./node.ts";
 import { startPods } from "./pods.ts";
 import { announce, encrypted, makeFolders, prefix, prepare } from "./prepare.ts";
-import { child, killAll, stop } from "./processes.ts";
+import { child, isStopping, killAll, stop } from "./processes.ts";
 import { reset } from "./reset.ts";
 import { SERVER_FLAGS, settingsOf, warnAboutAgent } from "./settings.ts";
 import type { Settings } from "./settings.ts";
@@ -51,6 +51,8 @@ export async function serverCommand(args: readonly string[]): Promise<void> {
     log.info(STARTING);
     await (settings.reset ? reset(settings) : serve(settings));
   } catch (error) {
+    // Stopped while it still starts: `stop` ends the process, once etcd has closed its files.
+    if (isStopping()) return;
     if (error instanceof UsageError) process.stdout.write(usageText("server", SERVER_FLAGS));
     killAll();
     if (textOf(error).startsWith("yaml: ")) fatal(textOf(error));
